@@ -1,0 +1,41 @@
+// Package pdf reads PDF files strictly and within bounds, and appends
+// incremental updates to them without touching a byte of what is there.
+//
+// It follows ISO 32000-2:2020: file structure (7.5), objects (7.3), filters
+// (7.4), the page tree (7.7.3) and interactive form fields (12.7). The two
+// calls to make are [Open], which reads the end of the file and its
+// cross-reference sections, and [NewUpdate], which lays out the bytes to be
+// appended:
+//
+//	f, err := pdf.Open(r, size, nil)
+//	page, err := f.Page(-1)
+//	u := pdf.NewUpdate(f)
+//	page.Dict["Annots"] = pdf.Array{u.Add(annotation)}
+//	u.Set(page.Ref, page.Dict)
+//	tail, err := u.Bytes() // to be appended to the file
+//
+// Left out are rendering, text, fonts, images, decryption and the repair of
+// damaged files. A file whose cross-reference data is broken gets a
+// [*MalformedError], which is [ErrDamaged], because two readers that repair it
+// may well see two different documents.
+//
+// # Memory and time
+//
+// The file is read through an [io.ReaderAt] in small pieces and never held as
+// a whole. A classic cross-reference table is not parsed when the file is
+// opened: the entry of an object is read when the object is wanted. Whatever a
+// file asks for is bounded by [Limits]; recursion is bounded by counters.
+//
+// # Verification
+//
+// [File.Revisions] finds the incremental updates of a file, [File.At] shows
+// the file as it was after one of them, [File.Changed] lists what one of them
+// defines, [File.Locate] gives the exact bytes of a value, and
+// [File.Duplicates] the keys that a dictionary repeats.
+//
+// # Concurrency
+//
+// A File keeps buffers, some of them together with those that [File.At] makes
+// of it, and is not safe for concurrent use. Opening is cheap: open the same
+// io.ReaderAt once for each goroutine.
+package pdf

@@ -1,0 +1,124 @@
+package pdf
+
+// literalString reads a string in parentheses (ISO 32000-2, 7.3.4.2).
+func (l *lexer) literalString() (String, error) {
+	start := l.pos
+	l.pos++
+	depth, plain := 1, true
+	for depth > 0 {
+		switch c := l.peek(); c {
+		case -1:
+			if l.err != nil {
+				return "", l.err
+			}
+			return "", malformed(l.offsetOf(start), "string without end")
+		case '(':
+			depth++
+		case ')':
+			depth--
+		case '\\':
+			plain = false
+			l.pos++
+			if l.peek() < 0 {
+				continue
+			}
+		case '\r':
+			plain = false
+		}
+		l.pos++
+	}
+	raw := l.buf[start+1 : l.pos-1]
+	if plain {
+		return String(raw), nil
+	}
+	return unescape(raw), nil
+}
+
+// unescape decodes the inside of a literal string.
+func unescape(raw []byte) String {
+	out := make([]byte, 0, len(raw))
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		if c == '\r' { // an end of line is read as a line feed
+			if i+1 < len(raw) && raw[i+1] == '\n' {
+				i++
+			}
+			out = append(out, '\n')
+			continue
+		}
+		if c != '\\' || i+1 >= len(raw) {
+			out = append(out, c)
+			continue
+		}
+		i++
+		switch c = raw[i]; c {
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case '\n':
+		case '\r':
+			if i+1 < len(raw) && raw[i+1] == '\n' {
+				i++
+			}
+		case '0', '1', '2', '3', '4', '5', '6', '7':
+			v, n := octal(raw[i:])
+			i += n - 1
+			out = append(out, v)
+		default:
+			out = append(out, c)
+		}
+	}
+	return String(out)
+}
+
+// octal reads up to three octal digits and returns how many.
+func octal(raw []byte) (v byte, n int) {
+	for ; n < 3 && n < len(raw) && raw[n] >= '0' && raw[n] <= '7'; n++ {
+		v = v<<3 | (raw[n] - '0') // an overflow is ignored (ISO 32000-2, 7.3.4.2)
+	}
+	return v, n
+}
+
+// hexString reads a string in angle brackets (ISO 32000-2, 7.3.4.3).
+func (l *lexer) hexString() (String, error) {
+	start := l.pos
+	l.pos++
+	for c := l.peek(); c != '>'; c = l.peek() {
+		if c < 0 {
+			if l.err != nil {
+				return "", l.err
+			}
+			return "", malformed(l.offsetOf(start), "hexadecimal string without end")
+		}
+		if !isWhite(c) && hexValue(byte(c)) < 0 {
+			return "", malformed(l.offset(), "bad digit in a hexadecimal string")
+		}
+		l.pos++
+	}
+	l.pos++
+	raw := l.buf[start+1 : l.pos-1]
+	out := make([]byte, 0, (len(raw)+1)/2)
+	high := -1
+	for _, c := range raw {
+		v := hexValue(c)
+		switch {
+		case v < 0:
+		case high < 0:
+			high = v
+		default:
+			out = append(out, byte(high<<4|v))
+			high = -1
+		}
+	}
+	if high >= 0 {
+		out = append(out, byte(high<<4))
+	}
+	return String(out), nil
+}

@@ -1,0 +1,120 @@
+package pdf
+
+// RawStream returns the data of a stream as it stands in the file, filters
+// not applied, after checking that endstream follows it. For a stream made for
+// writing it returns its Data.
+func (f *File) RawStream(s *Stream) ([]byte, error) {
+	if s.offset == 0 {
+		return s.Data, nil
+	}
+	length, err := f.streamLength(s)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.streamEnd(s, length, false); err != nil {
+		return nil, err
+	}
+	return f.rawStream(s, length)
+}
+
+// StreamSpan returns where the data of a stream from the file lies.
+func (f *File) StreamSpan(s *Stream) (Span, error) {
+	if s.offset == 0 {
+		return Span{}, malformed(-1, "stream is not from a file")
+	}
+	length, err := f.streamLength(s)
+	if err != nil {
+		return Span{}, err
+	}
+	_, err = f.streamEnd(s, length, false)
+	return Span{s.offset, s.offset + length}, err
+}
+
+// streamLength resolves /Length.
+func (f *File) streamLength(s *Stream) (int64, error) {
+	o, err := f.Resolve(s.Dict["Length"])
+	if err != nil {
+		return 0, err
+	}
+	v, ok := o.(Integer)
+	if !ok || v < 0 {
+		return 0, malformed(s.offset, "bad /Length of a stream")
+	}
+	return int64(v), nil
+}
+
+func (f *File) rawStream(s *Stream, length int64) ([]byte, error) {
+	if length > f.lim.StreamBytes {
+		return nil, &LimitError{Limit: "StreamBytes", Max: f.lim.StreamBytes, Offset: s.offset}
+	}
+	b := make([]byte, length)
+	if err := f.src.readFull(b, s.offset); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// Decode returns the data of a stream with its filters applied (ISO 32000-2,
+// 7.4): FlateDecode and LZWDecode with their predictors, ASCIIHexDecode,
+// ASCII85Decode, RunLengthDecode and the Identity Crypt filter. Others are an
+// [*UnsupportedError]; an encrypted stream is [ErrEncrypted].
+func (f *File) Decode(s *Stream) ([]byte, error) {
+	if s.Dict["F"] != nil {
+		return nil, &UnsupportedError{Feature: "stream in another file"}
+	}
+	if s.offset != 0 && f.encrypted && s.Dict["Type"] != Name("XRef") {
+		return nil, ErrEncrypted
+	}
+	raw, err := f.RawStream(s)
+	if err != nil {
+		return nil, err
+	}
+	return f.applyFilters(s, raw, f.lim.StreamBytes)
+}
+
+// applyFilters decodes data as /Filter and /DecodeParms say, each filter to at
+// most max bytes.
+func (f *File) applyFilters(s *Stream, data []byte, max int64) ([]byte, error) {
+	filters, err := f.listOf(s.Dict["Filter"])
+	if err != nil {
+		return nil, err
+	}
+	if len(filters) == 0 {
+		return data, nil
+	}
+	if len(filters) > f.lim.Filters {
+		return nil, &LimitError{Limit: "Filters", Max: int64(f.lim.Filters), Offset: s.offset}
+	}
+	parms, err := f.listOf(s.Dict["DecodeParms"])
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range filters {
+		name, err := f.Name(o)
+		if err != nil {
+			return nil, err
+		}
+		var p Dict
+		if i < len(parms) {
+			if p, err = f.Dict(parms[i]); err != nil {
+				return nil, err
+			}
+		}
+		if data, err = f.applyFilter(name, p, data, sink{max: min(max, f.lim.StreamBytes), at: s.offset}); err != nil {
+			return nil, err
+		}
+	}
+	return data, nil
+}
+
+// listOf resolves an entry that may be one object or an array of them.
+func (f *File) listOf(o Object) (Array, error) {
+	o, err := f.Resolve(o)
+	if err != nil || o == nil {
+		return nil, err
+	}
+	if a, ok := o.(Array); ok {
+		return a, nil
+	}
+	return Array{o}, nil
+}

@@ -1,0 +1,272 @@
+package pdf
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"strconv"
+)
+
+// Update is an incremental update to a file (ISO 32000-2, 7.5.6): objects that
+// are new or replace older ones, and a cross-reference section of the kind of
+// the newest one in the file. Nothing that is in the file changes.
+type Update struct {
+	f       *File
+	next    uint64
+	objects []updateObject // in the order of the first Set
+	index   map[uint32]int
+}
+
+type updateObject struct {
+	ref    Ref
+	o      Object
+	offset int64 // in the updated file
+}
+
+// NewUpdate begins an update of f. The first object allocated has the number
+// after the highest that any section or the trailer's /Size knows.
+func NewUpdate(f *File) *Update {
+	u := &Update{f: f, index: map[uint32]int{}, next: 1}
+	for _, s := range f.sections {
+		u.reserve(s)
+		if s.hybrid != nil {
+			u.reserve(s.hybrid)
+		}
+	}
+	return u
+}
+
+func (u *Update) reserve(s *section) {
+	if size, ok := s.trailer["Size"].(Integer); ok && int64(size) <= int64(u.f.lim.ObjectNumber)+1 {
+		u.next = max(u.next, uint64(max(size, 0)))
+	}
+	if n := len(s.subs); n > 0 {
+		u.next = max(u.next, uint64(s.subs[n-1].first)+uint64(s.subs[n-1].count))
+	}
+}
+
+// Alloc returns a reference that the file does not use, for Set.
+func (u *Update) Alloc() Ref {
+	ref := Ref{Number: uint32(min(u.next, 1<<32-1))}
+	u.next++
+	return ref
+}
+
+// Set gives ref a new object: one that Alloc returned, or one of the file with
+// its generation. Setting it again replaces what was set before. The object is
+// written when Bytes is called and must not change until then. A stream from
+// the file is copied.
+func (u *Update) Set(ref Ref, o Object) {
+	if i, ok := u.index[ref.Number]; ok {
+		u.objects[i].ref, u.objects[i].o = ref, o
+		return
+	}
+	u.next = max(u.next, uint64(ref.Number)+1)
+	u.index[ref.Number] = len(u.objects)
+	u.objects = append(u.objects, updateObject{ref: ref, o: o})
+}
+
+// Add is Alloc and Set.
+func (u *Update) Add(o Object) Ref {
+	ref := u.Alloc()
+	u.Set(ref, o)
+	return ref
+}
+
+// Bytes lays out the update: the bytes to be appended after the file's Size
+// bytes. They begin with an end of line when the file does not end with one,
+// and end after %%EOF and its end of line. The Offset of each [*Reserved] is
+// set. The same file and the same objects give the same bytes.
+//
+// The trailer keeps the entries of the newest one; the first element of /ID
+// stays and the second is derived from the update (in an encrypted file /ID is
+// left as it is, since keys depend on it). Strings and streams in an encrypted
+// file would have to be encrypted: they give [ErrEncrypted]. An offset that a
+// cross-reference table cannot hold is a [*LimitError].
+func (u *Update) Bytes() ([]byte, error) {
+	w := &writer{b: make([]byte, 0, u.estimate()), offset: u.f.src.size, record: true}
+	if err := u.startLine(w); err != nil {
+		return nil, err
+	}
+	for i := range u.objects {
+		if err := u.writeObject(w, &u.objects[i]); err != nil {
+			return nil, err
+		}
+	}
+	newest := u.f.sections[0]
+	trailer, err := u.trailer(newest, w.b)
+	if err != nil {
+		return nil, err
+	}
+	sorted := slices.Clone(u.objects)
+	slices.SortFunc(sorted, func(a, b updateObject) int { return int(int64(a.ref.Number) - int64(b.ref.Number)) })
+	start := w.offset + int64(len(w.b)) - u.f.base
+	if newest.stream {
+		err = u.writeStream(w, trailer, sorted, start)
+	} else {
+		err = u.writeTable(w, trailer, sorted)
+	}
+	if err != nil {
+		return nil, err
+	}
+	w.b = append(w.b, "startxref\n"...)
+	w.b = strconv.AppendInt(w.b, start, 10)
+	w.b = append(w.b, "\n%%EOF\n"...)
+	return w.b, w.err
+}
+
+// estimate is about how long the update will be.
+func (u *Update) estimate() int {
+	n := 1024
+	for i := range u.objects {
+		n += 64 + weight(u.objects[i].o, 0)
+	}
+	return n
+}
+
+func weight(o Object, depth int) int {
+	n := 0
+	switch v := o.(type) {
+	case *Reserved:
+		if v != nil {
+			return max(v.Size, 0)
+		}
+	case Raw:
+		return len(v)
+	case String:
+		return 2*len(v) + 2
+	case *Stream:
+		if v != nil {
+			return len(v.Data) + 64 + weight(v.Dict, depth)
+		}
+	case Dict:
+		if depth > maxWriteDepth {
+			return 0
+		}
+		for k, e := range v {
+			n += len(k) + 2 + weight(e, depth+1)
+		}
+	case Array:
+		if depth > maxWriteDepth {
+			return 0
+		}
+		for _, e := range v {
+			n += weight(e, depth+1)
+		}
+	}
+	return n + 12
+}
+
+// startLine writes an end of line when the file does not end with one.
+func (u *Update) startLine(w *writer) error {
+	last, err := u.f.src.at(u.f.src.size-1, 1)
+	if err != nil {
+		return err
+	}
+	if c := last[0]; c != '\n' && c != '\r' {
+		w.b = append(w.b, '\n')
+	}
+	return nil
+}
+
+func (u *Update) writeObject(w *writer, o *updateObject) error {
+	if o.ref.Number == 0 || o.ref.Number > u.f.lim.ObjectNumber {
+		return &LimitError{Limit: "ObjectNumber", Max: int64(u.f.lim.ObjectNumber), Offset: -1}
+	}
+	value := o.o
+	if u.f.encrypted && needsEncryption(value, 0) {
+		return ErrEncrypted
+	}
+	if s, ok := value.(*Stream); ok && s != nil && s.offset != 0 {
+		raw, err := u.f.RawStream(s)
+		if err != nil {
+			return err
+		}
+		value = &Stream{Dict: s.Dict, Data: raw}
+	}
+	o.offset = w.offset + int64(len(w.b)) - u.f.base
+	w.b = strconv.AppendUint(w.b, uint64(o.ref.Number), 10)
+	w.b = append(w.b, ' ')
+	w.b = strconv.AppendUint(w.b, uint64(o.ref.Generation), 10)
+	w.b = append(w.b, " obj\n"...)
+	w.object(value, 0)
+	w.b = append(w.b, "\nendobj\n"...)
+	return w.err
+}
+
+// needsEncryption reports whether an object holds strings or is a stream.
+func needsEncryption(o Object, depth int) bool {
+	switch v := o.(type) {
+	case String, *Stream:
+		return true
+	case Array:
+		for _, e := range v {
+			if depth < maxWriteDepth && needsEncryption(e, depth+1) {
+				return true
+			}
+		}
+	case Dict:
+		for _, e := range v {
+			if depth < maxWriteDepth && needsEncryption(e, depth+1) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// trailer makes the entries that both kinds of section have; body is what has
+// been written so far.
+func (u *Update) trailer(newest *section, body []byte) (Dict, error) {
+	d := make(Dict, len(newest.trailer)+2)
+	for k, v := range newest.trailer {
+		switch k {
+		case "XRefStm", "Type", "W", "Index", "Filter", "DecodeParms", "Length", "DL", "F", "FFilter", "FDecodeParms":
+		default:
+			d[k] = v
+		}
+	}
+	d["Prev"] = Integer(newest.start - u.f.base)
+	if u.f.encrypted {
+		return d, nil
+	}
+	old, err := u.f.Array(newest.trailer["ID"])
+	if err != nil {
+		return nil, err
+	}
+	id, err := u.newID(old, body)
+	d["ID"] = id
+	return d, err
+}
+
+// newID keeps the first identifier and derives the second from the one before
+// and the update (ISO 32000-2, 14.4).
+func (u *Update) newID(old Array, body []byte) (Array, error) {
+	h := sha256.New()
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(u.f.src.size)))
+	for _, o := range old {
+		s, err := u.f.String(o)
+		if err != nil {
+			return nil, err
+		}
+		h.Write([]byte(s))
+	}
+	h.Write(body)
+	second := String(h.Sum(nil)[:16])
+	if len(old) > 0 {
+		return Array{old[0], second}, nil
+	}
+	return Array{second, second}, nil
+}
+
+// runs splits sorted objects into stretches of consecutive numbers.
+func runs(sorted []updateObject) [][]updateObject {
+	var out [][]updateObject
+	for start, i := 0, 1; i <= len(sorted); i++ {
+		if i == len(sorted) || sorted[i].ref.Number != sorted[i-1].ref.Number+1 {
+			out = append(out, sorted[start:i])
+			start = i
+		}
+	}
+	return out
+}
