@@ -229,7 +229,7 @@ func TestHostileTable(t *testing.T) {
 		"listed twice":        withTable(good+"3 1\n0000000015 00000 n \n", root),
 		"subsections overlap": withTable(good+"4 2\n0000000015 00000 n \n0000000015 00000 n \n", root),
 		"offset huge":         withTable("xref\n0 1\n99999999999999999999 00000 n \n", root),
-		"generation huge":     withTable("xref\n0 1\n0000000000 99999 f \n", root),
+		"generation huge":     withTable("xref\n0 2\n0000000000 65535 f \n0000000009 99999 n \n", root),
 		"unknown kind":        withTable("xref\n0 1\n0000000000 00000 x \n", root),
 		"size 0":              withTable(good, "/Size 0/Root 1 0 R"),
 		"size -1":             withTable(good, "/Size -1/Root 1 0 R"),
