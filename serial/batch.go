@@ -1,0 +1,260 @@
+package serial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+// op is one caller's operation in the queue.
+type op struct {
+	account string
+	key     KeyID  // zero if the operation has no key
+	number  Number // zero if it names none
+	peer    string
+	issues  bool // may need a number
+	decide  func(*draft) error
+	err     error
+	done    chan struct{}
+}
+
+// queue collects operations for the one goroutine that writes.
+type queue struct {
+	mu      sync.Mutex
+	waiting []*op
+	closed  bool
+	wake    chan struct{} // capacity 1
+	ended   chan struct{} // closed when the goroutine is gone
+}
+
+func (q *queue) put(o *op) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return ErrClosed
+	}
+	q.waiting = append(q.waiting, o)
+	q.signal()
+	return nil
+}
+
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// withdraw takes o back if no group has it yet.
+func (q *queue) withdraw(o *op) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i := slices.Index(q.waiting, o)
+	if i < 0 {
+		return false
+	}
+	q.waiting = slices.Delete(q.waiting, i, i+1)
+	return true
+}
+
+// take gives the next group, nil when there is none; closed is true when there will be no more.
+func (q *queue) take() (group []*op, closed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := min(len(q.waiting), maxGroup)
+	group = slices.Clone(q.waiting[:n])
+	q.waiting = slices.Delete(q.waiting, 0, n)
+	return group, q.closed && n == 0
+}
+
+// do runs one operation: it waits until a group with it is durable. If ctx ends while the operation is under way, its
+// outcome is unknown.
+func (l *Ledger) do(ctx context.Context, o *op) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	o.done = make(chan struct{})
+	if err := l.queue.put(o); err != nil {
+		return err
+	}
+	select {
+	case <-o.done:
+		return o.err
+	case <-ctx.Done():
+		if l.queue.withdraw(o) {
+			return ctx.Err()
+		}
+		return fmt.Errorf("%w: %w", ErrUnknownOutcome, ctx.Err())
+	}
+}
+
+// write is the goroutine that writes: group after group until the queue is closed and empty.
+func (l *Ledger) write() {
+	defer close(l.queue.ended)
+	for range l.queue.wake {
+		for {
+			// The callers that were just answered are about to come back: let them join this group.
+			runtime.Gosched()
+			group, closed := l.queue.take()
+			if closed {
+				return
+			}
+			if len(group) == 0 {
+				break
+			}
+			l.writeGroup(group)
+		}
+	}
+}
+
+// writeGroup decides a group on one snapshot, in one transaction, and answers each caller.
+func (l *Ledger) writeGroup(group []*op) {
+	ctx := context.Background()
+	now, clockErr := l.read()
+	noBlock := l.provide(ctx, group, now, clockErr)
+	var blocks []Lease
+	err := l.store.Update(ctx, l.query(group), func(snap *Snapshot) (*Batch, error) {
+		d := &draft{
+			snap: snap, now: now, clock: clockErr, tolerance: l.opt.Tolerance,
+			scheme: l.opt.Scheme, blocks: slices.Clone(l.blocks), noBlock: noBlock, term: l.term,
+		}
+		for _, o := range group {
+			o.err = o.decide(d)
+		}
+		blocks = d.blocks
+		return d.batch(), nil
+	})
+	// Numbers that were given out are never given out again, whatever became of the transaction.
+	if blocks != nil {
+		l.blocks = blocks
+	}
+	if err != nil {
+		l.opt.Logger.Error("ledger transaction failed", "operations", len(group), "error", err)
+	}
+	for _, o := range group {
+		if err != nil {
+			// A refusal may rest on what others in this group did and the store did not keep: it is no answer either.
+			o.err = err
+		}
+		close(o.done)
+	}
+}
+
+func (l *Ledger) query(group []*op) *Query {
+	var accounts touched[string]
+	var keys touched[KeyID]
+	var numbers touched[Number]
+	for _, o := range group {
+		if o.account != "" {
+			accounts.add(o.account)
+		}
+		if o.peer != "" {
+			accounts.add(o.peer)
+		}
+		if o.key != (KeyID{}) {
+			keys.add(o.key)
+		}
+		if !o.number.IsZero() {
+			numbers.add(o.number)
+		}
+	}
+	return &Query{Accounts: accounts.order, Keys: keys.order, Numbers: numbers.order, Series: l.series()}
+}
+
+func (l *Ledger) series() SeriesID {
+	if l.opt.Scheme == nil {
+		return SeriesID{}
+	}
+	return l.opt.Scheme.Series()
+}
+
+// read gives the ledger's clock, which does not go back while the ledger is open.
+func (l *Ledger) read() (time.Time, error) {
+	now := l.opt.Now().UTC().Truncate(time.Microsecond)
+	t, err := bridge(now, l.last, l.opt.Tolerance)
+	if err != nil {
+		return time.Time{}, err
+	}
+	l.last = t
+	return t, nil
+}
+
+// provide sees to it that the leased blocks have a number for each operation of the group that may need one. If it
+// cannot, it says why; operations that then need no number are not harmed.
+func (l *Ledger) provide(ctx context.Context, group []*op, now time.Time, clockErr error) error {
+	var need, have uint64
+	for _, o := range group {
+		if o.issues {
+			need++
+		}
+	}
+	for _, b := range l.blocks {
+		have += b.Last - b.First
+	}
+	if need <= have || l.opt.Scheme == nil {
+		return nil
+	}
+	if clockErr != nil {
+		return clockErr
+	}
+	lease, err := l.lease(ctx, max(l.opt.Block, need-have), now)
+	if err != nil {
+		return err
+	}
+	l.blocks, l.term = append(l.blocks, lease), lease.Term
+	return nil
+}
+
+// lease takes a block of n numbers, or what is left of the series. When it returns, the mark above the block is durable.
+func (l *Ledger) lease(ctx context.Context, n uint64, now time.Time) (Lease, error) {
+	var lease Lease
+	id := l.series()
+	err := l.store.Update(ctx, &Query{Series: id}, func(snap *Snapshot) (*Batch, error) {
+		s := snap.Series
+		if l.term != 0 && l.term <= s.Fence {
+			return nil, ErrFenced
+		}
+		t, err := bridge(now, s.Time, l.opt.Tolerance)
+		if err != nil {
+			return nil, err
+		}
+		if s.Mark >= MaxCounter {
+			return nil, &RequestError{Field: "series", Reason: id.String() + " is used up; a new key epoch is needed"}
+		}
+		next := Series{ID: id, Mark: min(s.Mark+n, MaxCounter), Term: s.Term + 1, Fence: s.Fence, Time: t}
+		lease = Lease{Series: id, Term: next.Term, Holder: l.opt.Holder, First: s.Mark, Last: next.Mark, Time: t}
+		return &Batch{Series: &next, Lease: &lease}, nil
+	})
+	if err != nil {
+		// Whatever became of the lease, it is not used; nothing else depends on it, so the outcome is not in doubt.
+		if errors.Is(err, ErrUnknownOutcome) {
+			err = fmt.Errorf("lease of numbers failed: %v", err)
+		}
+		return Lease{}, err
+	}
+	return lease, nil
+}
+
+// Fence ends all leases of a series, so that their holders can issue no more, and raises its mark to at least the
+// counter given, below which nothing is issued any more. It is for an operator who replaces a holder that may still be
+// alive, or who brings a restored store up to a counter that is known to be safe. Ledgers opened afterwards lease anew.
+func Fence(ctx context.Context, store Store, id SeriesID, counter uint64, now time.Time) error {
+	if err := id.check(); err != nil {
+		return err
+	}
+	if counter > MaxCounter {
+		return &RequestError{Field: "counter", Reason: "is above 2^48"}
+	}
+	return store.Update(ctx, &Query{Series: id}, func(snap *Snapshot) (*Batch, error) {
+		s := snap.Series
+		next := Series{ID: id, Mark: max(s.Mark, counter), Term: s.Term + 1, Fence: s.Term + 1, Time: s.Time}
+		if now.After(next.Time) {
+			next.Time = now.UTC().Truncate(time.Microsecond)
+		}
+		return &Batch{Series: &next}, nil
+	})
+}

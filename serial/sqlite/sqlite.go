@@ -1,0 +1,305 @@
+// Package sqlite keeps a ledger of package serial in one SQLite file, through the pure Go driver modernc.org/sqlite.
+//
+// The two calls to make are [Open] and, after the ledger is closed, [Store.Close]. The journal is a write-ahead log that
+// is synchronised at each commit (journal_mode=WAL, synchronous=FULL): what was answered survives a crash of the machine,
+// as far as the disk keeps what it acknowledged. The file must be on a local disk; WAL does not work over a network.
+//
+// # Several processes
+//
+// Several processes on one machine may open the same file. Transactions take the write lock at their start and read all
+// rows anew, and each ledger has its own leases, so they share accounts and series without harm; they wait for each
+// other up to [Options.BusyTimeout].
+//
+// # The witness
+//
+// Next to the database, or better on another disk ([Options.Witness]), a small file tells how far the ledger has come:
+// its instance, its revision, and the mark and term of each series. It is written, durably, before a leased number is
+// used, and within a second after other changes. A database that is behind its witness was restored from an old backup:
+// numbers that it would issue may be on stamps already. Then, and when the witness is missing, every Update is refused
+// with [serial.ErrFenced], and reading goes on, until an operator calls [Store.Fence] with a counter that is known to be
+// safe. What the witness cannot see: a machine that was rolled back as a whole, witness included, and the changes of the
+// last second that took no lease. Against the first, keep a checkpoint ([serial.AuditReport]) on another machine.
+//
+// # What is left out
+//
+// Replication, and any engine but SQLite.
+package sqlite
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	sqlite3 "modernc.org/sqlite"
+
+	"github.com/seed-574216e4/meterai/serial"
+)
+
+// Options configures a store. A nil pointer is all zero values.
+type Options struct {
+	Witness     string        // path of the witness file; "" is the database's path with ".witness" behind
+	BusyTimeout time.Duration // how long to wait for another process's transaction; 0 is 10 seconds
+	Logger      *slog.Logger  // nil is silent
+}
+
+// Store is a [serial.Store] in a SQLite file.
+type Store struct {
+	path    string
+	opt     Options
+	db      *sql.DB
+	writing chan *connection // capacity 1: the writer, nil when it must be opened anew
+
+	mu     sync.Mutex // guards the rest
+	idle   []*connection
+	closed bool
+	fenced error       // why updates are refused
+	timer  *time.Timer // running when the witness is behind
+	ended  chan struct{}
+	users  sync.WaitGroup // views and scans in progress
+}
+
+// FormatError refuses a file that is not this package's database, or one of a newer version.
+type FormatError struct {
+	Path   string
+	Reason string
+}
+
+func (e *FormatError) Error() string { return fmt.Sprintf("%s: %s", e.Path, e.Reason) }
+
+const idleReaders = 4
+
+// Open opens the database at path, which must be a file name, and makes it, with mode 0600, if it is missing. A file
+// that is something else is left as it is and refused with a [*FormatError]. A database behind its witness opens, for
+// reading and for [Store.Fence].
+func Open(ctx context.Context, path string, opt *Options) (*Store, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open ledger database: %w", err)
+	}
+	s := &Store{path: abs, writing: make(chan *connection, 1), ended: make(chan struct{})}
+	if opt != nil {
+		s.opt = *opt
+	}
+	if s.opt.Witness == "" {
+		s.opt.Witness = abs + ".witness"
+	}
+	if s.opt.BusyTimeout <= 0 {
+		s.opt.BusyTimeout = 10 * time.Second
+	}
+	if s.opt.Logger == nil {
+		s.opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := create(abs); err != nil {
+		return nil, fmt.Errorf("open ledger database: %w", err)
+	}
+	name := url.URL{Path: filepath.ToSlash(abs)}
+	dsn := fmt.Sprintf("file:%s?mode=rw&_pragma=busy_timeout(%d)", name.EscapedPath(), s.opt.BusyTimeout.Milliseconds())
+	if s.db, err = sql.Open("sqlite", dsn); err != nil {
+		return nil, fmt.Errorf("open ledger database: %w", err)
+	}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.db.Close())
+	}
+	return s, nil
+}
+
+// create makes an empty file that only its owner can read, durably, if there is none.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close(), syncDir(filepath.Dir(path)))
+}
+
+// syncDir makes the names in a directory durable. Windows has no such call and needs none.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// start checks the file, makes the schema if the file is new, and compares with the witness.
+func (s *Store) start(ctx context.Context) error {
+	w, err := s.newWriter(ctx)
+	if err != nil {
+		return err
+	}
+	s.writing <- w
+	return s.exclusive(ctx, func(w *connection) error {
+		db, err := w.position(context.WithoutCancel(ctx))
+		if err != nil {
+			return err
+		}
+		seen, err := readWitness(s.opt.Witness)
+		switch {
+		case errors.Is(err, os.ErrNotExist) && db.Revision == 0:
+			return writeWitness(s.opt.Witness, db)
+		case errors.Is(err, os.ErrNotExist):
+			s.fenced = fmt.Errorf("%w: the witness %s is missing", serial.ErrFenced, s.opt.Witness)
+		case err != nil:
+			return err
+		default:
+			s.fenced = db.behind(seen)
+		}
+		if s.fenced != nil {
+			s.opt.Logger.Error("ledger database may not issue", "path", s.path, "error", s.fenced)
+		}
+		return nil
+	})
+}
+
+// newWriter opens a connection that may write. Nothing is written to a file that is not ours.
+func (s *Store) newWriter(ctx context.Context) (*connection, error) {
+	w, err := s.newConnection(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx, w); err != nil {
+		w.drop()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (s *Store) prepare(ctx context.Context, w *connection) error {
+	empty, err := s.checkFormat(ctx, w)
+	if err != nil {
+		return err
+	}
+	if err := s.setWAL(ctx, w); err != nil {
+		return fmt.Errorf("open ledger database: %w", err)
+	}
+	for _, p := range []string{"synchronous=FULL", "cache_size=-65536", "temp_store=MEMORY", "wal_autocheckpoint=4000", "trusted_schema=OFF"} {
+		if _, err := w.conn.ExecContext(ctx, "PRAGMA "+p); err != nil {
+			return fmt.Errorf("open ledger database: %w", err)
+		}
+	}
+	if !empty {
+		return nil
+	}
+	return s.makeSchema(ctx, w)
+}
+
+// setWAL switches the journal. SQLite does not wait for other processes here, so this does.
+func (s *Store) setWAL(ctx context.Context, w *connection) error {
+	for end := time.Now().Add(s.opt.BusyTimeout); ; {
+		var mode string
+		err := w.conn.QueryRowContext(ctx, "PRAGMA journal_mode=WAL").Scan(&mode)
+		var se *sqlite3.Error
+		switch {
+		case err == nil && mode == "wal":
+			return nil
+		case err == nil:
+			return fmt.Errorf("write-ahead log not available, journal mode is %s", mode)
+		case !errors.As(err, &se) || se.Code()&0xff != 5 || time.Now().After(end): // SQLITE_BUSY
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// checkFormat reports whether the database is new, and refuses one that is not ours.
+func (s *Store) checkFormat(ctx context.Context, w *connection) (empty bool, err error) {
+	var id, version, tables int64
+	err = w.conn.QueryRowContext(ctx, `SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema)
+		FROM pragma_application_id a, pragma_user_version v`).Scan(&id, &version, &tables)
+	var se *sqlite3.Error
+	switch {
+	case errors.As(err, &se) && se.Code()&0xff == 26: // SQLITE_NOTADB
+		return false, &FormatError{s.path, "is not a SQLite database"}
+	case err != nil:
+		return false, fmt.Errorf("open ledger database: %w", err)
+	case id == 0 && version == 0 && tables == 0:
+		return true, nil
+	case id != applicationID:
+		return false, &FormatError{s.path, "is the database of another program"}
+	case version > schemaVersion:
+		return false, &FormatError{s.path, fmt.Sprintf("has schema version %d; this program knows up to %d: use a newer one", version, schemaVersion)}
+	case version != schemaVersion:
+		return false, &FormatError{s.path, fmt.Sprintf("has schema version %d, which was never released", version)}
+	}
+	return false, nil
+}
+
+func (s *Store) makeSchema(ctx context.Context, w *connection) error {
+	if err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("make ledger database: %w", err)
+	}
+	empty, err := s.checkFormat(ctx, w) // another process may have been faster
+	if err != nil {
+		return err
+	}
+	if !empty {
+		return w.exec(ctx, "ROLLBACK")
+	}
+	instance := make([]byte, 16)
+	if _, err := rand.Read(instance); err != nil {
+		return fmt.Errorf("make ledger database: %w", err)
+	}
+	for _, stmt := range []string{schema, fmt.Sprintf("PRAGMA application_id=%d", applicationID),
+		fmt.Sprintf("PRAGMA user_version=%d", schemaVersion)} {
+		if _, err := w.conn.ExecContext(ctx, stmt); err != nil {
+			return fmt.Errorf("make ledger database: %w", err)
+		}
+	}
+	if err := w.exec(ctx, "INSERT INTO meta (id, instance, revision, floor) VALUES (1, ?, 0, 0)", instance); err != nil {
+		return fmt.Errorf("make ledger database: %w", err)
+	}
+	if err := w.exec(ctx, "COMMIT"); err != nil {
+		return fmt.Errorf("make ledger database: %w", err)
+	}
+	return nil
+}
+
+// Close writes the witness and closes the file. Updates under way end first; views and scans too.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	behind := s.timer != nil
+	if behind {
+		s.timer.Stop()
+	}
+	idle := s.idle
+	s.idle = nil
+	s.mu.Unlock()
+	close(s.ended)
+
+	w := <-s.writing // never put back: whoever waits for it sees that the store has ended
+	s.users.Wait()
+	var err error
+	if behind && w != nil {
+		err = s.witnessNow(w)
+	}
+	for _, r := range append(idle, w) {
+		if r != nil {
+			r.close()
+		}
+	}
+	return errors.Join(err, s.db.Close())
+}

@@ -1,0 +1,232 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/seed-574216e4/meterai/serial"
+)
+
+// prefixed puts a table's alias before each column.
+func prefixed(alias, columns string) string {
+	return alias + "." + strings.ReplaceAll(columns, ", ", ", "+alias+".")
+}
+
+// acquire waits for the writer and opens it anew if it was dropped.
+func (s *Store) acquire(ctx context.Context) (*connection, error) {
+	var w *connection
+	select {
+	case <-s.ended:
+		return nil, serial.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case w = <-s.writing:
+	}
+	if w != nil {
+		return w, nil
+	}
+	w, err := s.newWriter(ctx)
+	if err != nil {
+		s.writing <- nil
+		return nil, err
+	}
+	return w, nil
+}
+
+// exclusive calls f within a transaction that holds the write lock, and undoes it. The writer comes back ready, or is
+// dropped after an error.
+func (s *Store) exclusive(ctx context.Context, f func(*connection) error) error {
+	w, err := s.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	err = w.locked(f)
+	if err != nil {
+		w.drop()
+		w = nil
+	}
+	s.writing <- w
+	return err
+}
+
+func (c *connection) locked(f func(*connection) error) error {
+	ctx := context.Background()
+	if err := c.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("ledger database: %w", err)
+	}
+	if err := f(c); err != nil {
+		return err
+	}
+	return c.exec(ctx, "ROLLBACK")
+}
+
+// Update implements [serial.Store]. The transaction takes the write lock at its start, so decide is called once. An
+// error of the commit is of unknown outcome: the connection is dropped, and the next transaction opens a new one, whose
+// recovery settles what is durable.
+func (s *Store) Update(ctx context.Context, q *serial.Query, decide func(*serial.Snapshot) (*serial.Batch, error)) error {
+	w, err := s.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	fenced := s.fenced
+	s.mu.Unlock()
+	if fenced != nil {
+		s.writing <- w
+		return fenced
+	}
+	whole := false
+	defer func() {
+		if !whole { // also if decide ended the goroutine
+			w.drop()
+			w = nil
+		}
+		s.writing <- w
+	}()
+	// From here on nothing is interrupted: a statement that is cut off leaves a connection in an unknown state.
+	broken, changed, err := w.update(context.Background(), q, decide)
+	if changed {
+		s.noteChange()
+		if w.leased {
+			if err = s.witnessNow(w); err != nil {
+				return fmt.Errorf("the lease cannot be used: %w", err)
+			}
+		}
+	}
+	whole = !broken
+	return err
+}
+
+// update runs one transaction. broken says that the connection must not be used again.
+func (c *connection) update(ctx context.Context, q *serial.Query, decide func(*serial.Snapshot) (*serial.Batch, error)) (broken, changed bool, err error) {
+	if err := c.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return true, false, fmt.Errorf("ledger database: %w", err)
+	}
+	snap, err := c.load(ctx, q)
+	if err != nil {
+		return true, false, fmt.Errorf("ledger database: %w", err)
+	}
+	batch, err := decide(snap)
+	if err != nil || batch.Empty() {
+		if rollback := c.exec(ctx, "ROLLBACK"); rollback != nil {
+			return true, false, errors.Join(err, fmt.Errorf("ledger database: %w", rollback))
+		}
+		return false, false, err
+	}
+	if err := c.apply(ctx, batch); err != nil {
+		return true, false, fmt.Errorf("ledger database: %w", err)
+	}
+	if err := c.exec(ctx, "UPDATE meta SET revision = revision + 1"); err != nil {
+		return true, false, fmt.Errorf("ledger database: %w", err)
+	}
+	if err := c.exec(ctx, "COMMIT"); err != nil {
+		return true, false, fmt.Errorf("ledger database: commit: %w: %w", serial.ErrUnknownOutcome, err)
+	}
+	c.leased = batch.Series != nil
+	return false, true, nil
+}
+
+// reading calls f within a transaction on a connection for reading.
+func (s *Store) reading(ctx context.Context, f func(*connection) error) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return serial.ErrClosed
+	}
+	s.users.Add(1)
+	defer s.users.Done()
+	var r *connection
+	if n := len(s.idle); n > 0 {
+		r, s.idle = s.idle[n-1], s.idle[:n-1]
+	}
+	s.mu.Unlock()
+	if r == nil {
+		var err error
+		if r, err = s.newConnection(ctx); err != nil {
+			return err
+		}
+		if err = r.exec(ctx, "PRAGMA query_only=ON"); err != nil {
+			r.drop()
+			return fmt.Errorf("ledger database: %w", err)
+		}
+	}
+	err := r.read(ctx, f)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil || s.closed || len(s.idle) >= idleReaders {
+		r.drop()
+		return err
+	}
+	s.idle = append(s.idle, r)
+	return nil
+}
+
+func (c *connection) read(ctx context.Context, f func(*connection) error) error {
+	if err := c.exec(ctx, "BEGIN"); err != nil {
+		return fmt.Errorf("ledger database: %w", err)
+	}
+	if err := f(c); err != nil {
+		return err
+	}
+	return c.exec(ctx, "ROLLBACK")
+}
+
+// View implements [serial.Store].
+func (s *Store) View(ctx context.Context, q *serial.Query) (*serial.Snapshot, error) {
+	var snap *serial.Snapshot
+	err := s.reading(ctx, func(r *connection) (err error) {
+		snap, err = r.load(ctx, q)
+		return err
+	})
+	return snap, err
+}
+
+// Scan implements [serial.Store]. As long as it lasts, the write-ahead log cannot start anew and grows with what is
+// written meanwhile.
+func (s *Store) Scan(ctx context.Context, read func(serial.Reader) error) error {
+	return s.reading(ctx, func(r *connection) error { return read(&reader{r}) })
+}
+
+// reader is a [serial.Reader] in a transaction.
+type reader struct{ c *connection }
+
+func (r *reader) Accounts(ctx context.Context) iter.Seq2[serial.Account, error] {
+	return walk(ctx, r.c, scanAccount, "SELECT "+accountColumns+" FROM accounts ORDER BY account")
+}
+
+func (r *reader) Entries(ctx context.Context, account string, after int64) iter.Seq2[serial.Entry, error] {
+	if account == "" {
+		return walk(ctx, r.c, scanEntry, "SELECT "+entryColumns+" FROM entries ORDER BY account, sequence")
+	}
+	return walk(ctx, r.c, scanEntry, "SELECT "+entryColumns+" FROM entries WHERE account = ? AND sequence > ? ORDER BY sequence", account, after)
+}
+
+func (r *reader) Reservations(ctx context.Context, unresolved bool) iter.Seq2[serial.Reservation, error] {
+	where := ""
+	if unresolved {
+		where = " WHERE state IN (1, 2)"
+	}
+	return walk(ctx, r.c, scanReservation, "SELECT "+reservationColumns+" FROM reservations"+where+" ORDER BY number")
+}
+
+var errStop = errors.New("walk ended by its caller")
+
+func walk[T any](ctx context.Context, c *connection, scan func(*sql.Rows) (T, error), query string, args ...any) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		err := c.query(ctx, query, args, func(rows *sql.Rows) error {
+			v, err := scan(rows)
+			if err == nil && !yield(v, nil) {
+				err = errStop
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, errStop) {
+			var zero T
+			yield(zero, fmt.Errorf("ledger database: %w", err))
+		}
+	}
+}
