@@ -1,0 +1,67 @@
+package main
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-574216e4/meterai/serial"
+)
+
+// auditLine is the JSON of audit.
+type auditLine struct {
+	*serial.AuditReport
+	Clean        bool             `json:"clean"`
+	Reservations map[string]int64 `json:"reservations"`
+	Head         string           `json:"head"` // hexadecimal; keep it elsewhere as a checkpoint
+}
+
+func newAudit() *cobra.Command {
+	var h home
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "audit --dir DIR [--json]",
+		Short: "Check the ledger against its own entries: conservation, hash chain, uniqueness",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return h.withLedger(cmd.Context(), func(l *ledger) error {
+				r, err := l.Audit(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if err := writeAudit(cmd.OutOrStdout(), r, asJSON); err != nil {
+					return err
+				}
+				if !r.Clean() {
+					return fmt.Errorf("the ledger has %d problems; stop issuing and find out why", int64(len(r.Problems))+r.Omitted)
+				}
+				return nil
+			})
+		},
+	}
+	addDir(cmd, &h)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
+	return cmd
+}
+
+func writeAudit(w io.Writer, r *serial.AuditReport, asJSON bool) error {
+	line := auditLine{AuditReport: r, Clean: r.Clean(), Reservations: map[string]int64{}, Head: hex.EncodeToString(r.Head[:])}
+	for state, n := range r.Reservations {
+		line.Reservations[state.String()] = n
+	}
+	if asJSON {
+		return json.NewEncoder(w).Encode(line)
+	}
+	fmt.Fprintf(w, "%d accounts, %d entries\n", r.Accounts, r.Entries)
+	for _, state := range []serial.State{serial.Reserved, serial.Signing, serial.Stamped, serial.Released, serial.Void} {
+		fmt.Fprintf(w, "%10d %s\n", r.Reservations[state], state)
+	}
+	for i := range r.Problems {
+		fmt.Fprintf(w, "PROBLEM: %s\n", oneLine(r.Problems[i].String()))
+	}
+	_, err := fmt.Fprintf(w, "checkpoint %s\n", line.Head)
+	return err
+}

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/seed-574216e4/meterai/serial"
+	"github.com/seed-574216e4/meterai/serial/sqlite"
+	"github.com/seed-574216e4/meterai/sign"
+	"github.com/seed-574216e4/meterai/sign/seal"
+	"github.com/seed-574216e4/meterai/testdata/pki"
+	"github.com/seed-574216e4/meterai/verify"
+)
+
+// What a development directory issues: series 0ZZ, stamps of Rp10.000.
+const (
+	specimenEpoch  = "0"
+	specimenIssuer = "ZZ"
+	currency       = "IDR"
+	tariff         = 10000
+)
+
+// A home is the directory that init makes.
+type home struct{ dir string }
+
+func (h home) pki() string       { return filepath.Join(h.dir, "pki") }
+func (h home) series() string    { return filepath.Join(h.dir, "series.json") }
+func (h home) sealTrust() string { return filepath.Join(h.dir, "seal-trust.json") }
+func (h home) ledger() string    { return filepath.Join(h.dir, "ledger.db") }
+func (h home) stamps() string    { return filepath.Join(h.dir, "stamps") }
+
+// A series is the secret behind the serial numbers (series.json, 0600).
+type series struct {
+	Epoch  string `json:"epoch"`
+	Issuer string `json:"issuer"`
+	Key    string `json:"key"` // 64 hexadecimal digits
+}
+
+// create fills the directory; the PKI comes last and marks it as complete.
+func (h home) create(ctx context.Context) error {
+	if _, err := os.Stat(h.pki()); err == nil {
+		return fmt.Errorf("%s is initialised already; choose another --dir", h.dir)
+	}
+	if err := os.MkdirAll(h.dir, 0o700); err != nil {
+		return err
+	}
+	var key [32]byte
+	rand.Read(key[:])
+	if err := writeJSON(h.series(), 0o600, series{Epoch: specimenEpoch, Issuer: specimenIssuer, Key: hex.EncodeToString(key[:])}); err != nil {
+		return err
+	}
+	p, err := pki.New(nil)
+	if err != nil {
+		return err
+	}
+	trust, err := specimenTrust(p)
+	if err != nil {
+		return err
+	}
+	if err := writeJSON(h.sealTrust(), 0o644, trust); err != nil {
+		return err
+	}
+	l, err := h.openLedger(ctx)
+	if err != nil {
+		return err
+	}
+	if err := l.close(); err != nil {
+		return err
+	}
+	return p.Write(h.pki())
+}
+
+// A ledger is the home's ledger with what has to be closed after it.
+type ledger struct {
+	*serial.Ledger
+	store *sqlite.Store
+}
+
+func (h home) openLedger(ctx context.Context) (*ledger, error) {
+	var s series
+	if err := readJSON(h.series(), &s); err != nil {
+		return nil, h.missing(err)
+	}
+	key, err := hex.DecodeString(s.Key)
+	if err != nil || len(key) != 32 || len(s.Epoch) != 1 {
+		return nil, fmt.Errorf("%s is damaged", h.series())
+	}
+	scheme, err := serial.NewScheme(s.Epoch[0], s.Issuer, [32]byte(key))
+	if err != nil {
+		return nil, err
+	}
+	sink, err := serial.NewDirSink(h.stamps())
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlite.Open(ctx, h.ledger(), nil)
+	if err != nil {
+		return nil, err
+	}
+	l, err := serial.Open(ctx, store, &serial.Options{Scheme: scheme, Sink: sink})
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return &ledger{Ledger: l, store: store}, nil
+}
+
+func (l *ledger) close() error { return errors.Join(l.Ledger.Close(), l.store.Close()) }
+
+// loadPKI reads the development PKI.
+func (h home) loadPKI() (*pki.PKI, error) {
+	p, err := pki.Load(h.pki(), nil)
+	return p, h.missing(err)
+}
+
+func (h home) missing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is not initialised; run 'meterai init --dir %s' first", h.dir, h.dir)
+	}
+	return err
+}
+
+// credential is the e-seal that signs documents.
+func credential(p *pki.PKI, algorithm string) (*sign.Credential, error) {
+	id := p.StampP256
+	switch algorithm {
+	case "p256":
+	case "rsa":
+		id = p.StampRSA
+	default:
+		return nil, usage("--algorithm is p256 or rsa, not %q", algorithm)
+	}
+	return sign.NewCredential(id.Cert, id.Chain, id.Key, nil)
+}
+
+// specimenTrust is the trust list for the seal keys of a development PKI.
+func specimenTrust(p *pki.PKI) (*verify.SealTrust, error) {
+	carrier := sha256.Sum256(p.Issuing.Cert.Raw)
+	var entries []verify.SealTrustEntry
+	for _, signer := range []crypto.Signer{p.SealP256, p.SealEd25519} {
+		key, err := seal.NewKey(signer.Public())
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, verify.SealTrustEntry{
+			Name:         "specimen seal key of this directory",
+			PublicKey:    base64.StdEncoding.EncodeToString(key.SPKI()),
+			Algorithm:    key.Algorithm().String(),
+			Issuers:      []string{specimenIssuer},
+			Epochs:       []string{specimenEpoch},
+			NotBefore:    p.Root.Cert.NotBefore,
+			NotAfter:     p.Root.Cert.NotAfter,
+			Currency:     currency,
+			Specimen:     true,
+			Certificates: []string{hex.EncodeToString(carrier[:])},
+		})
+	}
+	return verify.NewSealTrust(entries...)
+}
+
+// verifyOptions is what the directory trusts.
+func (h home) verifyOptions() (*verify.Options, error) {
+	roots, err := readRoots(filepath.Join(h.pki(), pki.RootFile))
+	if err != nil {
+		return nil, h.missing(err)
+	}
+	trust, err := readSealTrust(h.sealTrust())
+	if err != nil {
+		return nil, h.missing(err)
+	}
+	opt := &verify.Options{Roots: roots, SealTrust: trust}
+	for _, name := range []string{pki.RootCRL, pki.IssuingCRL} {
+		file := filepath.Join(h.pki(), name)
+		der, err := os.ReadFile(file)
+		if err != nil {
+			return nil, h.missing(err)
+		}
+		crl, err := x509.ParseRevocationList(der)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		opt.CRLs = append(opt.CRLs, crl)
+	}
+	return opt, nil
+}
+
+func readRoots(file string) (*x509.CertPool, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", file)
+	}
+	return pool, nil
+}
+
+func readSealTrust(file string) (*verify.SealTrust, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	t, err := verify.ParseSealTrust(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return t, nil
+}

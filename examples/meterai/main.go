@@ -1,0 +1,113 @@
+// Command meterai is the command line of the library: it makes a development
+// PKI and a ledger, stamps PDF documents and verifies stamped ones.
+//
+//	meterai init   --dir demo
+//	meterai credit --dir demo --account me --units 10 --key invoice-1
+//	meterai stamp  --dir demo --account me --in in.pdf --out out.pdf
+//	meterai verify --dir demo out.pdf
+//
+// Exit codes: 0 done (verify: TOTAL-PASSED), 1 refused or failed (verify:
+// TOTAL-FAILED), 3 unreadable, 4 no signature, 5 INDETERMINATE, 64 wrong usage.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes besides those of a verification (verify.Report.ExitCode).
+const (
+	exitFailed = 1
+	exitUsage  = 64 // EX_USAGE
+)
+
+// An exitError ends the program with a code and, unless silent, a message.
+type exitError struct {
+	code int
+	err  error // nil: the command has said all there is to say
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+func usage(format string, a ...any) error {
+	return &exitError{code: exitUsage, err: fmt.Errorf(format, a...)}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, newRoot()))
+}
+
+func run(ctx context.Context, root *cobra.Command) int {
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	code := exitFailed
+	var exit *exitError
+	if errors.As(err, &exit) {
+		code = exit.code
+	}
+	if text := oneLine(err.Error()); text != "" {
+		fmt.Fprintln(root.ErrOrStderr(), "meterai: "+text)
+	}
+	return code
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "meterai",
+		Short:         "Issue, stamp and verify electronic stamps in PDF documents",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("unknown command %q; see 'meterai --help'", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return usage("which command? see 'meterai --help'") },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%v; see '%s --help'", err, cmd.CommandPath())
+	})
+	root.AddCommand(newInit(), newCredit(), newStamp(), newVerify(), newSeal(),
+		newBalance(), newHistory(), newAudit())
+	return root
+}
+
+// noArgs refuses arguments that no flag takes.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage("unexpected argument %q; see '%s --help'", args[0], cmd.CommandPath())
+	}
+	return nil
+}
+
+// oneLine keeps messages with text from outside on one harmless line.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069):
+			return '?'
+		}
+		return r
+	}, strings.TrimSpace(s))
+}

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-574216e4/meterai/serial"
+	"github.com/seed-574216e4/meterai/sign"
+	"github.com/seed-574216e4/meterai/testdata/pki"
+)
+
+// stampFlags are the flags of stamp.
+type stampFlags struct {
+	home
+	account, key      string
+	in, out           string
+	inDir, outDir     string
+	page, workers     int
+	at, level, tsa    string
+	algorithm, reason string
+}
+
+func newStamp() *cobra.Command {
+	var f stampFlags
+	cmd := &cobra.Command{
+		Use:   "stamp --dir DIR --account A --in IN.pdf --out OUT.pdf",
+		Short: "Stamp a document, or all documents of a folder",
+		Long: `Stamp a document: take a unit of the account and a serial number, draw the
+signed QR seal and sign, in one incremental update. The default place is the
+last page, bottom right, 36 pt from the edges as people see the page.
+
+The same key with the same input writes the identical document again and takes
+no second unit; the default key is made of input and account. With --in-dir
+every *.pdf of a folder is stamped, each under its own default key.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			return f.run(cmd)
+		},
+	}
+	addDir(cmd, &f.home)
+	fl := cmd.Flags()
+	fl.StringVar(&f.account, "account", "", "account that pays")
+	fl.StringVar(&f.key, "key", "", "idempotency key (default: digest of input and account)")
+	fl.StringVar(&f.in, "in", "", "document to stamp")
+	fl.StringVar(&f.out, "out", "", "stamped document to write")
+	fl.StringVar(&f.inDir, "in-dir", "", "folder of documents to stamp")
+	fl.StringVar(&f.outDir, "out-dir", "", "folder for the stamped documents")
+	fl.IntVar(&f.workers, "workers", 4, "documents in work at a time with --in-dir")
+	fl.IntVar(&f.page, "page", 0, "page of the stamp, from 1 (default: the last)")
+	fl.StringVar(&f.at, "at", "", "X,Y of the stamp's lower left corner in points (default: bottom right)")
+	fl.StringVar(&f.level, "level", "b-b", "PAdES level; this version makes b-b")
+	fl.StringVar(&f.tsa, "tsa", "", "URL of a timestamp authority, for levels above b-b")
+	fl.StringVar(&f.algorithm, "algorithm", "p256", "key of the signature: p256 or rsa")
+	fl.StringVar(&f.reason, "reason", "", "free text for the signature's reason")
+	required(cmd, "account")
+	return cmd
+}
+
+func (f *stampFlags) check() error {
+	switch f.level {
+	case "b-b":
+	case "b-t", "b-lt", "b-lta":
+		return usage("--level %s is not supported by this version, which makes b-b", f.level)
+	default:
+		return usage("--level is b-b, b-t, b-lt or b-lta, not %q", f.level)
+	}
+	one, many := f.in != "" || f.out != "", f.inDir != "" || f.outDir != ""
+	switch {
+	case f.tsa != "":
+		return usage("--tsa is for levels above b-b, which this version does not make")
+	case one == many:
+		return usage("give --in and --out, or --in-dir and --out-dir")
+	case one && (f.in == "" || f.out == ""):
+		return usage("--in and --out go together")
+	case many && (f.inDir == "" || f.outDir == ""):
+		return usage("--in-dir and --out-dir go together")
+	case many && f.key != "":
+		return usage("--key names one document; with --in-dir each has its own")
+	case f.page < 0:
+		return usage("--page counts from 1")
+	case f.workers < 1 || f.workers > 256:
+		return usage("--workers is between 1 and 256")
+	}
+	_, err := parsePoint(f.at)
+	return err
+}
+
+// parsePoint reads "X,Y"; nil for "".
+func parsePoint(s string) (*sign.Point, error) {
+	if s == "" {
+		return nil, nil
+	}
+	xs, ys, ok := strings.Cut(s, ",")
+	x, errX := strconv.ParseFloat(strings.TrimSpace(xs), 64)
+	y, errY := strconv.ParseFloat(strings.TrimSpace(ys), 64)
+	if !ok || errX != nil || errY != nil || math.IsNaN(x+y) || math.IsInf(x+y, 0) {
+		return nil, usage("--at is X,Y in points, such as 400,36, not %q", s)
+	}
+	return &sign.Point{X: x, Y: y}, nil
+}
+
+// A stamper has everything that does not depend on the document.
+type stamper struct {
+	*stampFlags
+	ledger     *ledger
+	credential *sign.Credential
+	options    sign.Options
+}
+
+func (f *stampFlags) run(cmd *cobra.Command) error {
+	p, err := f.loadPKI()
+	if err != nil {
+		return err
+	}
+	cred, err := credential(p, f.algorithm)
+	if err != nil {
+		return err
+	}
+	return f.withLedger(cmd.Context(), func(l *ledger) error {
+		s := &stamper{stampFlags: f, ledger: l, credential: cred, options: f.options(p)}
+		if f.inDir != "" {
+			return s.stampAll(cmd)
+		}
+		r, err := s.stamp(cmd.Context(), f.in, f.out)
+		if err != nil {
+			return err
+		}
+		for _, w := range r.warnings {
+			fmt.Fprintln(cmd.ErrOrStderr(), "meterai: note: "+w)
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", r.number.Grouped(), f.out)
+		return err
+	})
+}
+
+func (f *stampFlags) options(p *pki.PKI) sign.Options {
+	at, _ := parsePoint(f.at) // checked before
+	return sign.Options{
+		Stamp:  &sign.Stamp{Value: tariff, Currency: currency, Specimen: true, Seal: p.SealP256},
+		Page:   f.page,
+		At:     at,
+		Reason: f.reason,
+	}
+}
+
+// A stamping is what became of one document.
+type stamping struct {
+	number   serial.Number
+	warnings []string
+}
+
+// stamp stamps one document. The sink keeps the update alone: with the input,
+// which the ledger knows by its digest, it is the stamped document.
+func (s *stamper) stamp(ctx context.Context, in, out string) (*stamping, error) {
+	src, size, err := openFile(in)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	if err := notSameFile(src, out); err != nil {
+		return nil, err
+	}
+	doc, err := sign.Open(src, size, &s.options)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", in, err)
+	}
+	digest, err := doc.Digest(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", in, err)
+	}
+	receipt, err := s.ledger.Redeem(ctx, s.request(digest, size), func(ctx context.Context, r serial.Reservation, w io.Writer) error {
+		update, _, err := doc.Update(ctx, s.credential, sign.Issue{Number: r.Number, Time: r.Time})
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(update)
+		return err
+	})
+	if err != nil {
+		return nil, explain(in, err)
+	}
+	return &stamping{number: receipt.Number, warnings: doc.Warnings()}, s.write(ctx, out, src, size, digest, receipt)
+}
+
+func (s *stamper) request(digest [32]byte, size int64) serial.Request {
+	key := []byte(s.key)
+	if s.key == "" {
+		h := sha256.New()
+		h.Write(digest[:])
+		io.WriteString(h, s.account)
+		key = []byte(hex.EncodeToString(h.Sum(nil)))
+	}
+	return serial.Request{
+		Account: s.account, Key: key, Digest: digest, Length: size, Value: tariff,
+		Placement: fmt.Sprintf("page %d at %s", s.page, s.at),
+		Profile:   fmt.Sprintf("%s %s %s", s.level, s.algorithm, s.reason),
+	}
+}
+
+// explain says what to do about the refusals that people meet.
+func explain(in string, err error) error {
+	var conflict *serial.ConflictError
+	switch {
+	case errors.As(err, &conflict):
+		return fmt.Errorf("%s: %w; use another --key for another stamp", in, err)
+	case errors.Is(err, serial.ErrInsufficient), errors.Is(err, serial.ErrNotFound):
+		return fmt.Errorf("%s: %w; credit the account first", in, err)
+	}
+	return fmt.Errorf("%s: %w", in, err)
+}
+
+// write makes the stamped document of the input and the kept update, complete
+// or not at all. Input that changed since it was digested is refused.
+func (s *stamper) write(ctx context.Context, out string, src io.ReaderAt, size int64, digest [32]byte, r serial.Receipt) error {
+	return writeFile(out, 0o644, func(w io.Writer) error {
+		h := sha256.New()
+		if _, err := io.Copy(io.MultiWriter(w, h), io.NewSectionReader(src, 0, size)); err != nil {
+			return err
+		}
+		if !sameSum(h, digest) {
+			return sign.ErrChanged
+		}
+		update, err := s.ledger.Output(ctx, r.Number)
+		if err != nil {
+			return err
+		}
+		defer update.Close()
+		_, err = io.Copy(w, update)
+		return err
+	})
+}
+
+func sameSum(h hash.Hash, want [32]byte) bool { return [32]byte(h.Sum(nil)) == want }
+
+// notSameFile refuses to replace the input, which is needed to write the
+// document again.
+func notSameFile(src *os.File, out string) error {
+	a, err := src.Stat()
+	if err != nil {
+		return err
+	}
+	if b, err := os.Stat(out); err == nil && os.SameFile(a, b) {
+		return usage("--out must be another file than --in")
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+// Command quickstart does the library's main job once, on one screen: it
+// issues a serial number from an embedded ledger, stamps a document with a
+// signed QR seal and a PAdES signature, verifies the result and writes it to
+// stamped.pdf. Keys and certificates are specimens, made for this run.
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"path/filepath"
+
+	"github.com/seed-574216e4/meterai/serial"
+	"github.com/seed-574216e4/meterai/serial/sqlite"
+	"github.com/seed-574216e4/meterai/sign"
+	"github.com/seed-574216e4/meterai/sign/seal"
+	"github.com/seed-574216e4/meterai/testdata"
+	"github.com/seed-574216e4/meterai/testdata/pki"
+	"github.com/seed-574216e4/meterai/verify"
+)
+
+func main() {
+	log.SetFlags(0)
+	if err := run(context.Background(), "stamped.pdf", os.Stdout); err != nil {
+		log.Fatal("quickstart: ", err)
+	}
+}
+
+func run(ctx context.Context, out string, log io.Writer) error {
+	specimen, err := pki.New(nil) // root, e-seal certificate, seal key: all SPECIMEN
+	if err != nil {
+		return err
+	}
+	source, err := testdata.FS.ReadFile("pdf/surat-pernyataan.pdf")
+	if err != nil {
+		return err
+	}
+	ledger, closeLedger, err := openLedger(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeLedger()
+	if _, err := ledger.Credit(ctx, "me", 10, []byte("invoice-1")); err != nil {
+		return err
+	}
+
+	// 1. Preflight: whatever can be refused is refused before a serial is taken.
+	doc, err := sign.Open(bytes.NewReader(source), int64(len(source)), &sign.Options{
+		Stamp: &sign.Stamp{Value: 10000, Specimen: true, Seal: specimen.SealP256},
+	})
+	if err != nil {
+		return err
+	}
+	digest, err := doc.Digest(ctx)
+	if err != nil {
+		return err
+	}
+	// 2. Take a unit and a serial, stamp, keep the output. Safe to call again with the same key.
+	credential, err := sign.NewCredential(specimen.StampP256.Cert, specimen.StampP256.Chain, specimen.StampP256.Key, nil)
+	if err != nil {
+		return err
+	}
+	request := serial.Request{Account: "me", Key: []byte("order-1"), Digest: digest, Length: int64(len(source)), Value: 10000}
+	receipt, err := ledger.Redeem(ctx, request, func(ctx context.Context, r serial.Reservation, w io.Writer) error {
+		_, err := doc.Sign(ctx, w, credential, sign.Issue{Number: r.Number, Time: r.Time})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	stamped, err := readOutput(ctx, ledger, receipt)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(out, stamped, 0o644); err != nil {
+		return err
+	}
+	fmt.Fprintf(log, "serial %s issued to account %q\n%s written: %d bytes, of which %d are the stamp\n\n",
+		receipt.Number.Grouped(), receipt.Account, out, len(stamped), len(stamped)-len(source))
+
+	// 3. Verify, as whoever trusts the specimen root and the specimen seal key.
+	trust, err := sealTrust(specimen)
+	if err != nil {
+		return err
+	}
+	report, err := verify.Document(ctx, bytes.NewReader(stamped), int64(len(stamped)), &verify.Options{
+		Roots: specimen.Roots(), CRLs: specimen.RevocationLists(), SealTrust: trust,
+	})
+	if err != nil {
+		return err
+	}
+	report.File = out
+	fmt.Fprint(log, report.Text())
+	if code := report.ExitCode(); code != 0 {
+		return fmt.Errorf("the stamped document is %s", report.Indication)
+	}
+	return nil
+}
+
+// openLedger makes a ledger in a temporary folder, with the key of its serial numbers.
+func openLedger(ctx context.Context) (*serial.Ledger, func(), error) {
+	dir, err := os.MkdirTemp("", "meterai-quickstart-")
+	if err != nil {
+		return nil, nil, err
+	}
+	scheme, err := serial.NewScheme('0', "ZZ", [32]byte{31: 1}) // a real issuer keeps a random key secret
+	if err != nil {
+		return nil, nil, err
+	}
+	sink, err := serial.NewDirSink(filepath.Join(dir, "stamps"))
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := sqlite.Open(ctx, filepath.Join(dir, "ledger.db"), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	ledger, err := serial.Open(ctx, store, &serial.Options{Scheme: scheme, Sink: sink})
+	if err != nil {
+		return nil, nil, err
+	}
+	return ledger, func() { ledger.Close(); store.Close(); os.RemoveAll(dir) }, nil
+}
+
+func readOutput(ctx context.Context, l *serial.Ledger, r serial.Receipt) ([]byte, error) {
+	f, err := l.Output(ctx, r.Number)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
+// sealTrust says what the specimen seal key may vouch for.
+func sealTrust(p *pki.PKI) (*verify.SealTrust, error) {
+	key, err := seal.NewKey(p.SealP256.Public())
+	if err != nil {
+		return nil, err
+	}
+	fingerprint := sha256.Sum256(p.Issuing.Cert.Raw)
+	return verify.NewSealTrust(verify.SealTrustEntry{
+		Name: "quickstart", PublicKey: base64.StdEncoding.EncodeToString(key.SPKI()), Algorithm: key.Algorithm().String(),
+		Issuers: []string{"ZZ"}, Epochs: []string{"0"}, NotBefore: p.Root.Cert.NotBefore, Currency: "IDR", Specimen: true,
+		Certificates: []string{hex.EncodeToString(fingerprint[:])}, // whose PDF signatures may carry the seal
+	})
+}

@@ -1,0 +1,78 @@
+package examples_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-574216e4/meterai/serial"
+	"github.com/seed-574216e4/meterai/sign"
+	"github.com/seed-574216e4/meterai/verify"
+)
+
+// readme is the README's snippet: it is compiled here, and held to the README
+// by TestReadmeSnippet. What the program has beforehand are the parameters.
+func readme(ctx context.Context, file io.ReaderAt, size int64, sealKey crypto.Signer, ledger *serial.Ledger, credential *sign.Credential,
+	roots *x509.CertPool, crls []*x509.RevocationList, trust *verify.SealTrust,
+) (errs []error, stamped io.ReadCloser) {
+	// begin README
+	// Preflight: whatever can be refused is refused before a serial is taken.
+	doc, err := sign.Open(file, size, &sign.Options{
+		Stamp: &sign.Stamp{Value: 10000, Seal: sealKey}, // last page, bottom right
+	})
+	errs = append(errs, err)
+	digest, err := doc.Digest(ctx)
+	errs = append(errs, err)
+
+	// Take a unit and a serial, stamp, keep the output. Call again with the same key after any
+	// error or crash: the same serial, the same document, never a second unit.
+	request := serial.Request{Account: "shop-17", Key: []byte("order-4711"), Digest: digest, Length: size, Value: 10000}
+	receipt, err := ledger.Redeem(ctx, request, func(ctx context.Context, r serial.Reservation, w io.Writer) error {
+		_, err := doc.Sign(ctx, w, credential, sign.Issue{Number: r.Number, Time: r.Time})
+		return err
+	})
+	errs = append(errs, err)
+	stamped, err = ledger.Output(ctx, receipt.Number)
+	errs = append(errs, err)
+
+	// Verify: an indication by the names of EN 319 102-1, and reasons.
+	report, err := verify.Document(ctx, file, size, &verify.Options{Roots: roots, CRLs: crls, SealTrust: trust})
+	fmt.Print(report.Text())
+	// end README
+	return append(errs, err), stamped
+}
+
+func TestReadmeSnippet(t *testing.T) {
+	require.NotNil(t, readme)
+	source, err := os.ReadFile("readme_test.go")
+	require.NoError(t, err)
+	_, code, _ := strings.Cut(string(source), "\t// begin README\n")
+	code, _, found := strings.Cut(code, "\t// end README\n")
+	require.True(t, found)
+	text, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	_, block, _ := bytes.Cut(text, []byte("```go\n"))
+	block, _, _ = bytes.Cut(block, []byte("```"))
+	require.Equal(t, snippet(code), snippet(string(block)))
+}
+
+// snippet drops what the README leaves to its reader: error handling,
+// indentation, and declarations that differ from assignments.
+func snippet(code string) []string {
+	var lines []string
+	for line := range strings.Lines(code) {
+		line = strings.ReplaceAll(strings.TrimSpace(line), ":=", "=")
+		if line != "" && !strings.HasPrefix(line, "errs = append") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}

@@ -1,0 +1,36 @@
+// Package sign stamps and signs PDF documents: a signed QR seal, its visible
+// appearance and a PAdES signature (ETSI EN 319 142-1, level B-B), all in one
+// incremental update (ISO 32000-2, 7.5.6). The bytes of the source are never
+// rewritten.
+//
+// Two calls do the main job:
+//
+//	doc, err := sign.Open(r, size, &sign.Options{Stamp: &sign.Stamp{Value: 10000, Seal: sealKey}})
+//	result, err := doc.Sign(ctx, w, credential, sign.Issue{Number: number})
+//
+// [Open] is the preflight: it answers, with a typed error, whatever can make a
+// document refuse a stamp, before a serial number is taken for it.
+//
+// # Keys
+//
+// A [Credential] takes any [crypto.Signer]: RSA of 2048 bits and more (PKCS #1
+// v1.5 or PSS), ECDSA P-256, P-384 and P-521, Ed25519. The key is used exactly
+// once for a document, and the signature is checked with the certificate's
+// public key before it is embedded. When the key is somewhere else,
+// [Document.Prepare] gives the message to be signed and [Prepared.Finish] takes
+// the signature, possibly in another process; a seal key that is somewhere
+// else is served by [Document.NewSeal] before that.
+//
+// # Cost
+//
+// The source is read once: the same pass copies it, gives the digest in the
+// seal and starts the digest of the signature (credentials on SHA-256; others
+// keep a second hash in the same pass). Memory does not grow with the source
+// beyond its cross-reference data.
+//
+// # What is left out
+//
+// Encrypted files, timestamps and validation data (B-T and above) and the
+// repair of broken files are refused or absent; nothing is done silently
+// instead.
+package sign

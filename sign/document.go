@@ -1,0 +1,204 @@
+package sign
+
+import (
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"io"
+	"time"
+
+	"github.com/seed-574216e4/meterai/pdf"
+	"github.com/seed-574216e4/meterai/sign/seal"
+)
+
+// A Document is a source that was found fit to be signed as its options say.
+// It may be signed several times, each time from the source as it is; it is
+// not safe for concurrent use.
+type Document struct {
+	r        io.ReaderAt
+	file     *pdf.File
+	opt      Options
+	key      *seal.Key  // public seal key; nil without a stamp
+	place    *placement // nil when invisible
+	form     *form
+	warnings []string
+	digest   *[sha256.Size]byte // once known
+	state    hash.Hash          // SHA-256 after the whole source, with digest
+}
+
+// Open reads what a signature needs of the source and refuses whatever can be
+// refused before a serial number is taken:
+//
+//   - pdf.ErrNotPDF, pdf.ErrDamaged, pdf.ErrEncrypted and the limits of package pdf;
+//   - [ErrCertified]: a stamp would break the author's certification;
+//   - *pdf.PageRangeError: no such page;
+//   - *[PlacementError]: the stamp is outside its page, empty or too small;
+//   - *[StampError]: the stamp itself cannot be made.
+//
+// The source must stay as it is until the document is signed; r is read at any
+// offset below size.
+func Open(r io.ReaderAt, size int64, opt *Options) (*Document, error) {
+	d := &Document{r: r}
+	if opt != nil {
+		d.opt = *opt
+	}
+	f, err := pdf.Open(r, size, &pdf.Options{Limits: d.opt.Limits})
+	if err != nil {
+		return nil, err
+	}
+	d.file = f
+	if f.Encrypted() {
+		return nil, pdf.ErrEncrypted
+	}
+	if d.form, err = readForm(f); err != nil {
+		return nil, err
+	}
+	if err := d.checkPermission(); err != nil {
+		return nil, err
+	}
+	if err := d.checkStamp(size); err != nil {
+		return nil, err
+	}
+	if d.place, err = newPlacement(f, &d.opt); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// checkStamp validates the stamp before the page is looked at.
+func (d *Document) checkStamp(size int64) (err error) {
+	if d.opt.Stamp == nil {
+		return nil
+	}
+	if size > maxSource {
+		return &StampError{What: "a seal covers documents below 2^40 bytes"}
+	}
+	d.key, err = d.opt.Stamp.check()
+	return err
+}
+
+// Warnings are remarks on what some readers will make of the signed document,
+// one sentence each; nil when there are none.
+func (d *Document) Warnings() []string { return d.warnings }
+
+// Digest is the SHA-256 of the source, read once. It is what a seal carries
+// and what a ledger keeps of a request.
+func (d *Document) Digest(ctx context.Context) ([sha256.Size]byte, error) {
+	if d.digest == nil {
+		h := sha256.New()
+		if err := copySource(ctx, io.Discard, d.r, d.file.Size(), h); err != nil {
+			return [sha256.Size]byte{}, err
+		}
+		if err := d.remember(h); err != nil {
+			return [sha256.Size]byte{}, err
+		}
+	}
+	return *d.digest, nil
+}
+
+// remember keeps the digest of the whole source, and refuses another one than
+// was seen before.
+func (d *Document) remember(h hash.Hash) error {
+	var sum [sha256.Size]byte
+	h.Sum(sum[:0])
+	if d.digest != nil && *d.digest != sum {
+		return ErrChanged
+	}
+	d.digest, d.state = &sum, h
+	return nil
+}
+
+// Sign writes the source and the update that signs it to w. On an error what
+// was written so far is not a document.
+func (d *Document) Sign(ctx context.Context, w io.Writer, cred *Credential, is Issue) (*Result, error) {
+	if cred == nil || cred.signer == nil {
+		return nil, ErrNoKey
+	}
+	h, err := d.hash(ctx, w, cred)
+	if err != nil {
+		return nil, err
+	}
+	update, res, err := d.sign(ctx, h, cred, is)
+	if err != nil {
+		return nil, err
+	}
+	_, err = w.Write(update)
+	return res, err
+}
+
+// Update makes the update alone: appended to the source it is the signed
+// document. A source that was digested before is not read again.
+func (d *Document) Update(ctx context.Context, cred *Credential, is Issue) ([]byte, *Result, error) {
+	if cred == nil || cred.signer == nil {
+		return nil, nil, ErrNoKey
+	}
+	h, err := d.hash(ctx, nil, cred)
+	if err != nil {
+		return nil, nil, err
+	}
+	return d.sign(ctx, h, cred, is)
+}
+
+func (d *Document) sign(ctx context.Context, h hash.Hash, cred *Credential, is Issue) ([]byte, *Result, error) {
+	p, err := d.prepare(h, cred, is)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	signature, err := cred.template.Sign(cred.signer, p.Attributes)
+	if err != nil {
+		return nil, nil, fmt.Errorf("sign: %w", err)
+	}
+	if err := p.embed(cred, signature); err != nil {
+		return nil, nil, err
+	}
+	res := p.Result
+	return p.Update, &res, nil
+}
+
+func (is Issue) withTime() Issue {
+	if is.Time.IsZero() {
+		is.Time = time.Now()
+	}
+	is.Time = is.Time.UTC().Truncate(time.Second)
+	return is
+}
+
+// hash returns the signature's hash state after the whole source, and has
+// remembered the source's SHA-256. With w it copies the source on the way.
+func (d *Document) hash(ctx context.Context, w io.Writer, cred *Credential) (hash.Hash, error) {
+	same := cred.template.Algorithm.Hash() == crypto.SHA256
+	if w == nil {
+		w = io.Discard
+		if same && d.state != nil {
+			return cloneHash(d.state)
+		}
+	}
+	sum := sha256.New()
+	if same {
+		if err := copySource(ctx, w, d.r, d.file.Size(), sum); err != nil {
+			return nil, err
+		}
+		if err := d.remember(sum); err != nil {
+			return nil, err
+		}
+		return cloneHash(sum)
+	}
+	other := cred.template.Algorithm.Hash().New()
+	if err := copySource(ctx, w, d.r, d.file.Size(), sum, other); err != nil {
+		return nil, err
+	}
+	return other, d.remember(sum)
+}
+
+func cloneHash(h hash.Hash) (hash.Hash, error) {
+	c, ok := h.(hash.Cloner)
+	if !ok {
+		return nil, fmt.Errorf("sign: %T cannot be cloned", h)
+	}
+	return c.Clone()
+}

@@ -1,0 +1,51 @@
+package sign
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/seed-574216e4/meterai/pdf"
+)
+
+var (
+	// ErrCertified reports a document whose author certified it and whose
+	// certification a stamp would break (DocMDP; ISO 32000-2, 12.8.2.2); see
+	// [Options.AllowCertified].
+	ErrCertified = errors.New("sign: the document is certified against changes")
+	// ErrChanged reports a source whose bytes are not those that were opened,
+	// digested or prepared before.
+	ErrChanged = errors.New("sign: the source changed since it was read first")
+	// ErrNoKey reports a credential or stamp without the key that the call
+	// needs.
+	ErrNoKey = errors.New("sign: no key to sign with")
+)
+
+// A PlacementError reports a stamp that does not lie on its page as people see
+// it: outside, empty, or too small for its symbol to be read from paper.
+type PlacementError struct {
+	Page          int      // 1-based
+	Width, Height float64  // of the page, points
+	Rect          pdf.Rect // asked for, points from the bottom left of the page
+	What          string
+}
+
+func (e *PlacementError) Error() string {
+	return fmt.Sprintf("sign: page %d (%.0f x %.0f pt): the stamp's rectangle [%.1f %.1f %.1f %.1f] %s",
+		e.Page, e.Width, e.Height, e.Rect.LLX, e.Rect.LLY, e.Rect.URX, e.Rect.URY, e.What)
+}
+
+// A StampError reports a stamp that cannot be made as asked: a missing number,
+// a value of zero, a seal that was made for something else.
+type StampError struct {
+	What string
+	Err  error // may be nil
+}
+
+func (e *StampError) Error() string {
+	if e.Err != nil {
+		return "sign: stamp: " + e.What + ": " + e.Err.Error()
+	}
+	return "sign: stamp: " + e.What
+}
+
+func (e *StampError) Unwrap() error { return e.Err }

@@ -1,0 +1,167 @@
+package sign
+
+import (
+	"fmt"
+
+	"github.com/seed-574216e4/meterai/pdf"
+)
+
+// A form is what the source says about its interactive form and its
+// permissions (ISO 32000-2, 12.7.3 and 12.8.2).
+type form struct {
+	catalog  pdf.Dict
+	dict     pdf.Dict // nil when the source has no form
+	ref      pdf.Ref  // of dict; zero when it is direct in the catalog
+	fields   pdf.Array
+	fieldRef pdf.Ref // of fields; zero when they are direct in dict
+	flags    int64   // SigFlags
+}
+
+func readForm(f *pdf.File) (*form, error) {
+	catalog, err := f.Catalog()
+	if err != nil {
+		return nil, err
+	}
+	m := &form{catalog: catalog}
+	o := catalog["AcroForm"]
+	if ref, ok := o.(pdf.Ref); ok {
+		m.ref = ref
+	}
+	if m.dict, err = f.Dict(o); err != nil {
+		return nil, fmt.Errorf("sign: interactive form: %w", err)
+	}
+	if m.dict == nil {
+		m.ref = pdf.Ref{} // a reference to nothing
+		return m, nil
+	}
+	if ref, ok := m.dict["Fields"].(pdf.Ref); ok {
+		m.fieldRef = ref
+	}
+	if m.fields, err = f.Array(m.dict["Fields"]); err != nil {
+		return nil, fmt.Errorf("sign: form fields: %w", err)
+	}
+	if m.fields == nil {
+		m.fieldRef = pdf.Ref{}
+	}
+	m.flags, err = f.Int(m.dict["SigFlags"])
+	if err != nil {
+		return nil, fmt.Errorf("sign: signature flags: %w", err)
+	}
+	return m, nil
+}
+
+// signed reports whether the source may hold signatures already.
+func (m *form) signed() bool { return m.flags&1 != 0 || m.catalog["Perms"] != nil }
+
+// addField puts the field into the form, keeping every other entry of it
+// (/DR, /DA, /NeedAppearances, /Q). It changes the catalog only when it must
+// and reports whether it did.
+func (m *form) addField(u *pdf.Update, catalog pdf.Dict, field pdf.Ref) bool {
+	fields := append(m.fields[:len(m.fields):len(m.fields)], field)
+	inForm := m.fieldRef == (pdf.Ref{})
+	if !inForm {
+		u.Set(m.fieldRef, fields)
+		if m.flags&3 == 3 {
+			return false
+		}
+	}
+	dict := cloneDict(m.dict)
+	if inForm {
+		dict["Fields"] = fields
+	}
+	dict["SigFlags"] = pdf.Integer(m.flags | 3)
+	if m.ref != (pdf.Ref{}) {
+		u.Set(m.ref, dict)
+		return false
+	}
+	if m.dict == nil {
+		ref := u.Alloc()
+		u.Set(ref, dict)
+		catalog["AcroForm"] = ref
+	} else {
+		catalog["AcroForm"] = dict
+	}
+	return true
+}
+
+// checkPermission refuses a document whose certification the stamp would
+// break, at least for some readers.
+func (d *Document) checkPermission() error {
+	if !d.form.signed() {
+		return nil
+	}
+	perms, err := d.file.Dict(d.form.catalog["Perms"])
+	if err != nil {
+		return fmt.Errorf("sign: permissions: %w", err)
+	}
+	if perms["DocMDP"] != nil {
+		if err := d.checkDocMDP(perms["DocMDP"]); err != nil {
+			return err
+		}
+	}
+	return d.file.Fields(func(f *pdf.Field) error {
+		if f.Type != "Sig" || f.Value == nil {
+			return nil
+		}
+		return d.checkDocMDP(f.Value)
+	})
+}
+
+// checkDocMDP looks for a DocMDP transform among a signature's references
+// (ISO 32000-2, 12.8.2.2).
+func (d *Document) checkDocMDP(signature pdf.Object) error {
+	dict, err := d.file.Dict(signature)
+	if err != nil {
+		return fmt.Errorf("sign: earlier signature: %w", err)
+	}
+	refs, err := d.file.Array(dict["Reference"])
+	if err != nil {
+		return fmt.Errorf("sign: earlier signature: %w", err)
+	}
+	for _, o := range refs {
+		p, err := d.docMDP(o)
+		if err != nil {
+			return fmt.Errorf("sign: earlier signature: %w", err)
+		}
+		switch p {
+		case 1:
+			return ErrCertified
+		case 2, 3:
+			if !d.opt.AllowCertified {
+				return fmt.Errorf("%w: with P = %d readers disagree on new signature fields", ErrCertified, p)
+			}
+			d.warn("the document is certified: some readers will say that the new signature field broke the certification")
+		}
+	}
+	return nil
+}
+
+// docMDP gives the permission of one signature reference dictionary; 0 when it
+// is no DocMDP transform. The default is 2.
+func (d *Document) docMDP(o pdf.Object) (int64, error) {
+	ref, err := d.file.Dict(o)
+	if err != nil {
+		return 0, err
+	}
+	method, err := d.file.Name(ref["TransformMethod"])
+	if err != nil || method != "DocMDP" {
+		return 0, err
+	}
+	params, err := d.file.Dict(ref["TransformParams"])
+	if err != nil {
+		return 0, err
+	}
+	if params["P"] == nil {
+		return 2, nil
+	}
+	return d.file.Int(params["P"])
+}
+
+func (d *Document) warn(s string) {
+	for _, w := range d.warnings {
+		if w == s {
+			return
+		}
+	}
+	d.warnings = append(d.warnings, s)
+}

@@ -1,0 +1,156 @@
+package sign
+
+import (
+	"encoding/hex"
+	"maps"
+	"time"
+
+	"github.com/seed-574216e4/meterai/pdf"
+)
+
+// A layout is an update whose every byte is final but /Contents.
+type layout struct {
+	update   []byte
+	contents int // offset in update of the '<' of /Contents
+	size     int // bytes of /Contents with its brackets
+	result   Result
+}
+
+// byteRangeRoom holds three numbers of up to 19 digits and a space before each.
+const byteRangeRoom = 3 * 20
+
+// layout makes the update of one signature: field and widget, appearance,
+// signature dictionary, and the page, form and catalog that name them.
+func (d *Document) layout(cred *Credential, is Issue) (*layout, error) {
+	l := &layout{result: Result{
+		Number: is.Number, Time: is.Time, Page: d.place.page.Number, Rect: d.place.seen,
+		SourceLength: d.file.Size(), SourceDigest: *d.digest,
+	}}
+	contents := &pdf.Reserved{Size: 2*cred.template.MaxSize() + 2, Hex: true}
+	byteRange := &pdf.Reserved{Size: byteRangeRoom}
+	dict := d.signatureDict(is, contents, byteRange)
+	u := pdf.NewUpdate(d.file)
+	signature, field := u.Alloc(), u.Alloc()
+	widget := d.widget(signature)
+	if d.opt.Stamp != nil {
+		if err := d.addStamp(u, is, dict, widget, &l.result); err != nil {
+			return nil, err
+		}
+	}
+	l.result.Field = d.fieldName(is)
+	widget["T"] = pdf.TextString(l.result.Field)
+	u.Set(signature, dict)
+	u.Set(field, widget)
+	if err := d.place.addWidget(u, d.file, field); err != nil {
+		return nil, err
+	}
+	catalog := cloneDict(d.form.catalog)
+	changed := d.form.addField(u, catalog, field)
+	changed = declareExtension(d.file, catalog) || changed
+	if changed {
+		u.Set(d.file.CatalogRef(), catalog)
+	}
+	var err error
+	if l.update, err = u.Bytes(); err != nil {
+		return nil, err
+	}
+	l.close(contents, byteRange)
+	return l, nil
+}
+
+// close fills in /ByteRange (ISO 32000-2, 12.8.1) from the offsets that were
+// recorded while the update was written.
+func (l *layout) close(contents, byteRange *pdf.Reserved) {
+	size := l.result.SourceLength
+	l.contents, l.size = int(contents.Offset-size), contents.Size
+	l.result.Length = size + int64(len(l.update))
+	after := contents.Offset + int64(contents.Size)
+	room := l.update[byteRange.Offset-size:][:0:byteRange.Size]
+	for _, n := range []int64{contents.Offset, after, l.result.Length - after} {
+		room = pdf.AppendObject(room, pdf.Integer(n))
+		room = append(room, ' ')
+	}
+}
+
+// signatureDict is the signature dictionary (ISO 32000-2, table 255;
+// EN 319 142-1, 6.3) without a seal.
+func (d *Document) signatureDict(is Issue, contents, byteRange *pdf.Reserved) pdf.Dict {
+	dict := pdf.Dict{
+		"Type":      pdf.Name("Sig"),
+		"Filter":    pdf.Name("Adobe.PPKLite"),
+		"SubFilter": pdf.Name("ETSI.CAdES.detached"),
+		"Contents":  contents,
+		"ByteRange": pdf.Array{pdf.Integer(0), byteRange},
+		"M":         pdf.String(pdfTime(is.Time)),
+	}
+	reason := d.opt.Reason
+	if d.opt.Stamp != nil {
+		reason = "[" + is.Number.String() + "]"
+		if d.opt.Reason != "" {
+			reason += " " + d.opt.Reason
+		}
+	}
+	for name, text := range map[pdf.Name]string{"Reason": reason, "Location": d.opt.Location, "ContactInfo": d.opt.Contact} {
+		if text != "" {
+			dict[name] = pdf.TextString(text)
+		}
+	}
+	return dict
+}
+
+// widget is the merged field and widget annotation (ISO 32000-2, 12.7.5.5 and
+// 12.5.6.19); flags 132 are Print and Locked.
+func (d *Document) widget(signature pdf.Ref) pdf.Dict {
+	return pdf.Dict{
+		"Type":    pdf.Name("Annot"),
+		"Subtype": pdf.Name("Widget"),
+		"FT":      pdf.Name("Sig"),
+		"F":       pdf.Integer(132),
+		"Rect":    d.place.user.Array(),
+		"P":       d.place.page.Ref,
+		"V":       signature,
+	}
+}
+
+// fieldName is unique in the document: the serial number, or the place where
+// the signature's revision begins.
+func (d *Document) fieldName(is Issue) string {
+	if d.opt.Stamp != nil {
+		return "Stamp" + is.Number.String()
+	}
+	return "Signature" + string(pdf.AppendObject(nil, pdf.Integer(d.file.Size())))
+}
+
+// declareExtension declares the ETSI extension in files of PDF 1.x
+// (EN 319 142-1, 6.3) and reports whether it changed the catalog.
+func declareExtension(f *pdf.File, catalog pdf.Dict) bool {
+	if v := f.Version(); len(v) == 0 || v[0] != '1' {
+		return false
+	}
+	ext, err := f.Dict(catalog["Extensions"])
+	if err != nil || ext["ESIC"] != nil {
+		return false
+	}
+	ext = cloneDict(ext)
+	ext["ESIC"] = pdf.Dict{"BaseVersion": pdf.Name("1.7"), "ExtensionLevel": pdf.Integer(2)}
+	catalog["Extensions"] = ext
+	return true
+}
+
+// hexString is written in hexadecimal whatever its bytes are.
+func hexString(b []byte) pdf.Raw {
+	dst := make([]byte, 0, 2*len(b)+2)
+	dst = append(dst, '<')
+	dst = hex.AppendEncode(dst, b)
+	return append(dst, '>')
+}
+
+// pdfTime is a date string (ISO 32000-2, 7.9.4) in UTC.
+func pdfTime(t time.Time) string { return t.UTC().Format("D:20060102150405Z") }
+
+// cloneDict copies a dictionary to be changed; a missing one gives a new one.
+func cloneDict(d pdf.Dict) pdf.Dict {
+	c := make(pdf.Dict, len(d)+2)
+	maps.Copy(c, d)
+	return c
+}

@@ -1,0 +1,92 @@
+package sign
+
+import (
+	"crypto"
+	"time"
+
+	"github.com/seed-574216e4/meterai/pdf"
+	"github.com/seed-574216e4/meterai/serial"
+	"github.com/seed-574216e4/meterai/sign/seal"
+)
+
+// Options says what is put on a document and where. The zero value, or nil, is
+// an invisible signature without a stamp.
+type Options struct {
+	// Stamp is the stamp to be made; nil signs without one.
+	Stamp *Stamp
+	// Page is the stamp's page, counted from 1; zero is the last page.
+	Page int
+	// At is the stamp's lower left corner, in points from the bottom left of
+	// the page as people see it (after /Rotate and /CropBox). Nil puts it at
+	// the bottom right, 36 points from both edges.
+	At *Point
+	// Width and Height are the stamp's size in points; both zero is its
+	// natural size (see [NaturalSize]), one zero keeps the proportions.
+	Width, Height float64
+	// Reason is free text for the signature's /Reason; a stamp's serial number
+	// stands before it in the form "[SERIAL] text".
+	Reason string
+	// Location and Contact fill the entries of those names when not empty.
+	Location, Contact string
+	// AllowCertified stamps a document that its author certified with form
+	// filling or annotations permitted (DocMDP, P = 2 or 3; ISO 32000-2,
+	// 12.8.2.2) although the stamp adds a signature field: some readers accept
+	// that, others, package verify among them, then call the certification
+	// broken. With P = 1 the stamp is refused in any case.
+	AllowCertified bool
+	// Limits bound the reading of the source; nil is the default of package pdf.
+	Limits *pdf.Limits
+}
+
+// A Point is a place on a page, in points from the bottom left of the page as
+// people see it.
+type Point struct{ X, Y float64 }
+
+// A Stamp describes the stamps of one tariff: what every stamp has in common.
+type Stamp struct {
+	// Value is the tariff in whole units of Currency; it must not be zero.
+	Value uint32
+	// Currency is an ISO 4217 code; empty is "IDR".
+	Currency string
+	// Words is the tariff in words as printed; empty is Indonesian words for
+	// IDR and nothing for other currencies.
+	Words string
+	// Specimen marks a stamp of a test credential: the seal says so and the
+	// appearance carries the word SPECIMEN.
+	Specimen bool
+	// Seal signs the seal (Ed25519 or ECDSA P-256). Nil needs Key, and the
+	// finished seal in [Issue].
+	Seal crypto.Signer
+	// Key is the public seal key; nil takes it from Seal.
+	Key *seal.Key
+	// Prefix is the upper-case URL prefix of the seal's text, ending in '/',
+	// of at most 28 characters; empty prints the bare number.
+	Prefix string
+}
+
+// An Issue is what one stamp has to itself.
+type Issue struct {
+	// Number is the serial number; it must be there when Options.Stamp is.
+	Number serial.Number
+	// Time is the claimed time of signing, in whole seconds; zero is now. The
+	// same number with the same time gives the same seal, so a stamp that was
+	// interrupted can be made again (see serial.Reservation).
+	Time time.Time
+	// Seal is a finished seal whose key is not at hand; see
+	// [Document.NewSeal].
+	Seal []byte
+}
+
+// A Result describes a signature that was made.
+type Result struct {
+	Number       serial.Number // zero without a stamp
+	Field        string        // name of the signature field
+	Page         int           // 1-based; 0 when invisible
+	Rect         pdf.Rect      // as people see the page, points; zero when invisible
+	Time         time.Time     // claimed time, /M
+	SourceLength int64         // bytes of the source
+	SourceDigest [32]byte      // SHA-256 of the source
+	Length       int64         // bytes of the signed document
+	Seal         []byte        // the seal as encoded; nil without a stamp
+	SealText     string        // what the printed symbol carries
+}

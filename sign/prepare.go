@@ -1,0 +1,140 @@
+package sign
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/seed-574216e4/meterai/sign/cms"
+)
+
+// preparedVersion is the version of the JSON form of [Prepared].
+const preparedVersion = 1
+
+// A Prepared document lacks nothing but the signature's value. It marshals to
+// JSON (bytes as base64), of a size that does not depend on the source, and
+// holds no secret; whoever may change it can have another update signed, so it
+// is to be kept like the source.
+type Prepared struct {
+	Version     int
+	Certificate [sha256.Size]byte // SHA-256 of the signing certificate
+	Attributes  []byte            // signed attributes, DER, tag SET: the message
+	Update      []byte            // what will be appended to the source
+	Contents    int               // offset in Update of the '<' of /Contents
+	Size        int               // bytes of /Contents with its brackets
+	Result      Result
+}
+
+// Prepare does everything but the signature itself: it reads the source once
+// and lays the update out. Have [Prepared.Message] signed and call
+// [Prepared.Finish].
+func (d *Document) Prepare(ctx context.Context, cred *Credential, is Issue) (*Prepared, error) {
+	if cred == nil {
+		return nil, ErrNoKey
+	}
+	h, err := d.hash(ctx, nil, cred)
+	if err != nil {
+		return nil, err
+	}
+	return d.prepare(h, cred, is)
+}
+
+// prepare lays the update out and closes the signature's digest; h is the
+// state after the source.
+func (d *Document) prepare(h hash.Hash, cred *Credential, is Issue) (*Prepared, error) {
+	is = is.withTime()
+	l, err := d.layout(cred, is)
+	if err != nil {
+		return nil, err
+	}
+	h.Write(l.update[:l.contents])
+	h.Write(l.update[l.contents+l.size:])
+	return &Prepared{
+		Version:     preparedVersion,
+		Certificate: sha256.Sum256(cred.Certificate().Raw),
+		Attributes:  cred.template.SignedAttributes(h.Sum(nil)),
+		Update:      l.update,
+		Contents:    l.contents,
+		Size:        l.size,
+		Result:      l.result,
+	}, nil
+}
+
+// Message is what the key has to sign: the DER of the signed attributes
+// (RFC 5652, 5.4). RSA and ECDSA keys sign its digest, Ed25519 keys the
+// message itself.
+func (p *Prepared) Message() []byte { return p.Attributes }
+
+// Digest is the digest of the message, for keys that sign digests.
+func (p *Prepared) Digest(alg cms.Algorithm) []byte {
+	h := alg.Hash().New()
+	h.Write(p.Attributes)
+	return h.Sum(nil)
+}
+
+// Finish checks the signature with the certificate of cred, which is the one
+// that was prepared for, reads the source again and writes the signed document
+// to w. A source that is not the prepared one gives [ErrChanged], after some
+// of it was written. ECDSA signatures are in DER.
+func (p *Prepared) Finish(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, cred *Credential, signature []byte) (*Result, error) {
+	if cred == nil {
+		return nil, ErrNoKey
+	}
+	if err := p.check(cred); err != nil {
+		return nil, err
+	}
+	if size != p.Result.SourceLength {
+		return nil, ErrChanged
+	}
+	done := *p
+	done.Update = bytes.Clone(p.Update)
+	if err := done.embed(cred, signature); err != nil {
+		return nil, err
+	}
+	sum := sha256.New()
+	if err := copySource(ctx, w, r, size, sum); err != nil {
+		return nil, err
+	}
+	if [sha256.Size]byte(sum.Sum(nil)) != p.Result.SourceDigest {
+		return nil, ErrChanged
+	}
+	res := p.Result
+	_, err := w.Write(done.Update)
+	return &res, err
+}
+
+// check refuses what did not come from Prepare with the same certificate.
+func (p *Prepared) check(cred *Credential) error {
+	switch {
+	case p.Version != preparedVersion:
+		return fmt.Errorf("sign: prepared document of version %d, want %d", p.Version, preparedVersion)
+	case p.Certificate != sha256.Sum256(cred.Certificate().Raw):
+		return fmt.Errorf("sign: the document was prepared for another certificate")
+	case p.Contents < 0 || p.Size < 2 || p.Contents > len(p.Update)-p.Size,
+		p.Update[p.Contents] != '<' || p.Update[p.Contents+p.Size-1] != '>',
+		p.Result.Length != p.Result.SourceLength+int64(len(p.Update)):
+		return fmt.Errorf("sign: the prepared document is damaged")
+	}
+	return nil
+}
+
+// embed checks the signature and puts the CMS into the update.
+func (p *Prepared) embed(cred *Credential, signature []byte) error {
+	if err := cred.template.Check(p.Attributes, signature); err != nil {
+		return fmt.Errorf("sign: the key gave a signature that its certificate does not verify: %w", err)
+	}
+	der, err := cred.template.Finish(p.Attributes, signature)
+	if err != nil {
+		return fmt.Errorf("sign: %w", err)
+	}
+	room := p.Update[p.Contents+1 : p.Contents+p.Size-1]
+	if hex.EncodedLen(len(der)) > len(room) {
+		return fmt.Errorf("sign: the CMS takes %d bytes, reserved are %d", len(der), len(room)/2)
+	}
+	hex.Encode(room, der)
+	return nil
+}

@@ -1,0 +1,184 @@
+package sign
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/seed-574216e4/meterai/pdf"
+	"github.com/seed-574216e4/meterai/sign/internal/artwork"
+	"github.com/seed-574216e4/meterai/sign/seal"
+)
+
+// Limits of what a seal can hold.
+const (
+	maxSource   = 1<<40 - 1 // bytes of the document, five bytes in the seal
+	minSealTime = 0         // seconds since 1970
+	maxSealTime = 1<<40 - 1
+)
+
+// contentRoom is a little more than the appearance of a stamp takes, in bytes.
+const contentRoom = 28 << 10
+
+// digits stands for the number of a seal without TLVs: 0x01 and 130 bytes always
+// make 314 digits.
+var digits = strings.Repeat("9", 314)
+
+// check validates what all stamps of the tariff share and gives the public
+// seal key.
+func (s *Stamp) check() (*seal.Key, error) {
+	if s.Value == 0 {
+		return nil, &StampError{What: "the value must not be zero"}
+	}
+	key := s.Key
+	if key == nil {
+		if s.Seal == nil {
+			return nil, &StampError{What: "it needs a seal key", Err: ErrNoKey}
+		}
+		var err error
+		if key, err = seal.NewKey(s.Seal.Public()); err != nil {
+			return nil, &StampError{What: "seal key", Err: err}
+		}
+	}
+	if _, err := s.symbolSize(); err != nil {
+		return nil, err
+	}
+	return key, nil
+}
+
+// symbolSize is the size of every symbol of this tariff, in modules: a seal
+// always has the same number of digits.
+func (s *Stamp) symbolSize() (int, error) {
+	n, err := seal.SymbolSize(s.Prefix + digits)
+	if err != nil {
+		return 0, &StampError{What: "prefix", Err: err}
+	}
+	return n, nil
+}
+
+func (s *Stamp) words() string {
+	if s.Words == "" && (s.Currency == "" || s.Currency == "IDR") {
+		return artwork.Words(s.Value)
+	}
+	return s.Words
+}
+
+// NaturalSize is the size in points in which the tariff's stamps are drawn
+// with modules of 0.45 mm.
+func (s *Stamp) NaturalSize() (width, height float64, err error) {
+	n, err := s.symbolSize()
+	if err != nil {
+		return 0, 0, err
+	}
+	width, height = artwork.DefaultSize(n)
+	return width, height, nil
+}
+
+// NewSeal is the unsigned seal of this document, for a seal key that is
+// elsewhere: have its Message signed, Finish it and pass the bytes in
+// [Issue.Seal] with the same number and time.
+func (d *Document) NewSeal(ctx context.Context, is Issue) (*seal.Seal, error) {
+	if d.opt.Stamp == nil {
+		return nil, &StampError{What: "the options ask for no stamp"}
+	}
+	if _, err := d.Digest(ctx); err != nil {
+		return nil, err
+	}
+	return d.newSeal(is.withTime())
+}
+
+func (d *Document) newSeal(is Issue) (*seal.Seal, error) {
+	if is.Number.IsZero() {
+		return nil, &StampError{What: "it needs a serial number"}
+	}
+	if t := is.Time.Unix(); t < minSealTime || t > maxSealTime {
+		return nil, &StampError{What: "the time does not fit a seal"}
+	}
+	return &seal.Seal{
+		Specimen:       d.opt.Stamp.Specimen,
+		Serial:         is.Number,
+		Issued:         is.Time,
+		Value:          d.opt.Stamp.Value,
+		DocumentLength: d.file.Size(),
+		DocumentDigest: *d.digest,
+	}, nil
+}
+
+// sealed gives the encoded seal: the caller's, if it is for this document and
+// issue and verifies, else a new one.
+func (d *Document) sealed(is Issue) ([]byte, error) {
+	want, err := d.newSeal(is)
+	if err != nil {
+		return nil, err
+	}
+	if is.Seal == nil {
+		if d.opt.Stamp.Seal == nil {
+			return nil, &StampError{What: "no seal was given", Err: ErrNoKey}
+		}
+		encoded, err := want.SignWith(d.key, d.opt.Stamp.Seal)
+		if err != nil {
+			return nil, &StampError{What: "seal", Err: err}
+		}
+		return encoded, nil
+	}
+	got, err := seal.Parse(is.Seal)
+	if err != nil {
+		return nil, &StampError{What: "seal", Err: err}
+	}
+	if got.Specimen != want.Specimen || got.Serial != want.Serial || !got.Issued.Equal(want.Issued) || got.Value != want.Value ||
+		got.DocumentLength != want.DocumentLength || got.DocumentDigest != want.DocumentDigest {
+		return nil, &StampError{What: "the seal given was made for something else"}
+	}
+	if len(got.Extra) > 0 {
+		return nil, &StampError{What: "the seal given has extra fields, which make another symbol"}
+	}
+	if err := got.Verify(d.key); err != nil {
+		return nil, &StampError{What: "seal", Err: err}
+	}
+	return is.Seal, nil
+}
+
+// addStamp makes the seal and its appearance and names both in the dictionaries.
+func (d *Document) addStamp(u *pdf.Update, is Issue, signature, widget pdf.Dict, res *Result) error {
+	encoded, err := d.sealed(is)
+	if err != nil {
+		return err
+	}
+	text, err := seal.Text(d.opt.Stamp.Prefix, encoded)
+	if err != nil {
+		return &StampError{What: "seal", Err: err}
+	}
+	symbol, err := seal.NewSymbol(text)
+	if err != nil {
+		return &StampError{What: "seal", Err: err}
+	}
+	in := d.opt.Stamp.artwork(d.place.width, d.place.height)
+	in.Symbol, in.Serial = symbol, is.Number
+	content, err := artwork.Append(make([]byte, 0, contentRoom), in)
+	if err != nil {
+		return &StampError{What: "appearance", Err: err}
+	}
+	form := u.Alloc()
+	u.Set(form, &pdf.Stream{Dict: pdf.Dict{
+		"Type":      pdf.Name("XObject"),
+		"Subtype":   pdf.Name("Form"),
+		"BBox":      pdf.Rect{URX: d.place.width, URY: d.place.height}.Array(),
+		"Matrix":    d.place.matrix.Array(),
+		"Resources": pdf.Raw(artwork.Resources()),
+	}, Data: content})
+	widget["AP"] = pdf.Dict{"N": form}
+	signature["MeteraiSeal"] = hexString(encoded)
+	res.Seal, res.SealText = encoded, text
+	return nil
+}
+
+// artwork is what the stamps of this tariff show in a box, but for symbol and
+// serial number.
+func (s *Stamp) artwork(width, height float64) *artwork.Input {
+	return &artwork.Input{
+		Width: width, Height: height,
+		Figures:  strconv.FormatUint(uint64(s.Value), 10),
+		Words:    s.words(),
+		Specimen: s.Specimen,
+	}
+}
