@@ -18,6 +18,9 @@ func prefixed(alias, columns string) string {
 
 // acquire waits for the writer and opens it anew if it was dropped.
 func (s *Store) acquire(ctx context.Context) (*connection, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // a select would choose at random when the writer is free as well
+	}
 	var w *connection
 	select {
 	case <-s.ended:
