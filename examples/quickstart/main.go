@@ -7,6 +7,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -109,7 +110,9 @@ func openLedger(ctx context.Context) (*serial.Ledger, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	scheme, err := serial.NewScheme('0', "ZZ", [32]byte{31: 1}) // a real issuer keeps a random key secret
+	var key [32]byte // behind the serial numbers; an issuer keeps it secret for as long as the epoch lasts
+	rand.Read(key[:])
+	scheme, err := serial.NewScheme('0', "ZZ", key)
 	if err != nil {
 		return nil, nil, err
 	}
