@@ -5,15 +5,21 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"sync"
 )
 
 // copyBuffer is a compromise: large enough that system calls do not count,
 // small enough for the second-level cache.
 const copyBuffer = 128 << 10
 
+// buffers saves the garbage collector a buffer for every document.
+var buffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
+
 // copySource passes the whole source through the hashes and to w, in one pass.
 func copySource(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, hashes ...hash.Hash) error {
-	buf := make([]byte, min(size, copyBuffer))
+	room := buffers.Get().(*[copyBuffer]byte)
+	defer buffers.Put(room)
+	buf := room[:]
 	for off := int64(0); off < size; {
 		if err := ctx.Err(); err != nil {
 			return err
