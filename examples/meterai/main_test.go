@@ -198,11 +198,12 @@ func TestSealFromPaper(t *testing.T) {
 	text, err := seal.Text("", encoded)
 	require.NoError(t, err)
 	require.Contains(t, ok(t, "seal", "--dir", dir, text), "genuine SPECIMEN seal")
-	code, _, _ := meterai(t, "seal", "--dir", dir, text[:len(text)-1]+"0")
+	other := string('0' + (text[len(text)-1]-'0'+1)%10) // another last digit
+	code, _, _ := meterai(t, "seal", "--dir", dir, text[:len(text)-1]+other)
 	require.Equal(t, exitFailed, code)
-	other := filepath.Join(t.TempDir(), "other")
-	ok(t, "init", "--dir", other)
-	code, _, _ = meterai(t, "seal", "--dir", other, text)
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
+	ok(t, "init", "--dir", elsewhere)
+	code, _, _ = meterai(t, "seal", "--dir", elsewhere, text)
 	require.Equal(t, 5, code)
 }
 

@@ -1,0 +1,166 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seed-574216e4/meterai/pdf"
+)
+
+// step is what one revision did to the one before it.
+type step struct {
+	level   changeLevel
+	reasons []string // why it is more than anybody may do
+	filled  []string // full names of fields that got another value or look
+	signed  []string // of fields that were signed or added as signature fields
+	visible []string // of new signature fields that show on a page
+	annots  []string // annotations that are no widgets
+}
+
+// compare judges, for each signature, all revisions after it. Each revision is
+// compared with the one before it once, whatever the number of signatures.
+func (d *document) compare(ctx context.Context) error {
+	base := len(d.revs)
+	for _, c := range d.list {
+		if c.placed && c.revision < base {
+			base = c.revision
+		}
+	}
+	var steps []step
+	if base < len(d.revs)-1 {
+		var err error
+		if steps, err = d.steps(ctx, base); err != nil {
+			return err
+		}
+	}
+	for _, c := range d.list {
+		if c.placed {
+			d.weigh(c, steps)
+			c.compared = true
+		}
+	}
+	return nil
+}
+
+// steps compares every revision after base with the one before it.
+func (d *document) steps(ctx context.Context, base int) ([]step, error) {
+	changed := make([][]pdf.Change, len(d.revs))
+	for i := base + 1; i < len(d.revs); i++ {
+		var err error
+		if changed[i], err = d.f.Changed(i); err != nil {
+			return nil, err
+		}
+	}
+	edges, err := d.indexEdges(ctx, base, changed)
+	if err != nil {
+		return nil, err
+	}
+	steps := make([]step, len(d.revs))
+	for i := base + 1; i < len(d.revs); i++ {
+		if err := ctx.Err(); err != nil {
+			d.src.err = err
+			return nil, err
+		}
+		s, err := d.step(i, changed[i], edges)
+		if err != nil {
+			return nil, err
+		}
+		steps[i] = s
+	}
+	return steps, nil
+}
+
+// weigh holds what happened after a signature against the policy and against
+// what the signer allowed.
+func (d *document) weigh(c *candidate, steps []step) {
+	f, err := d.view(c.revision)
+	if err != nil {
+		c.doubt(FormatFailure, "the signed revision cannot be read: "+err.Error())
+		return
+	}
+	c.perms = permissionsOf(f, c.dict, c.fieldRef)
+	if c.perms.bad != "" {
+		c.fail(FormatFailure, c.perms.bad)
+	}
+	modified := func(format string, args ...any) {
+		c.Modification = ModificationFailed
+		c.fail(FormatFailure, fmt.Sprintf(format, args...))
+	}
+	for i := c.revision + 1; i < len(d.revs); i++ {
+		if c.Modification == ModificationNone {
+			c.Modification = ModificationAllowed
+		}
+		d.weighStep(c, i, &steps[i], modified)
+	}
+	if d.trailing != "" && c.rng.end != d.size {
+		modified("%s", d.trailing)
+	}
+	if c.Modification == ModificationAllowed {
+		c.note(summary(steps[c.revision+1:]))
+	}
+}
+
+// summary says what allowed revisions did.
+func summary(steps []step) string {
+	var filled, signed []string
+	for i := range steps {
+		filled = append(filled, steps[i].filled...)
+		signed = append(signed, steps[i].signed...)
+	}
+	text := fmt.Sprintf("%d later revisions, nothing in them but allowed changes", len(steps))
+	if len(steps) == 1 {
+		text = "one later revision, nothing in it but allowed changes"
+	}
+	if len(signed) > 0 {
+		text += "; fields signed or added for signing: " + list(signed)
+	}
+	if len(filled) > 0 {
+		text += "; fields filled in: " + list(filled)
+	}
+	return text
+}
+
+func (d *document) weighStep(c *candidate, i int, s *step, modified func(string, ...any)) {
+	who := "the signature"
+	if c.Field != "" {
+		who = "the signature in " + c.Field
+	}
+	for _, why := range s.reasons {
+		modified("revision %d, after %s: %s", i+1, who, why)
+	}
+	if s.level == otherChange {
+		return
+	}
+	if s.level > c.perms.level {
+		what := map[changeLevel]string{formFilling: "form fields were filled in or signed (" + list(slices.Concat(s.filled, s.signed)) + ")",
+			annotating: "annotations were changed (" + list(s.annots) + ")"}[s.level]
+		modified("revision %d, after %s, which does not allow it: %s", i+1, who, what)
+	}
+	if d.opt.Policy == Strict && len(s.filled) > 0 {
+		modified("revision %d, after %s: form fields were filled in (%s), which the strict policy does not accept", i+1, who, list(s.filled))
+	}
+	for _, name := range slices.Concat(s.filled, s.signed) {
+		if c.perms.locked(name) {
+			modified("revision %d changed the field %s, which %s locks", i+1, cleanText(name), who)
+		}
+	}
+	if c.perms.certified && len(s.visible) > 0 {
+		modified("revision %d added visible signature fields (%s) to a certified document", i+1, list(s.visible))
+	}
+}
+
+// list names a few of many.
+func list(names []string) string {
+	const few = 5
+	var short []string
+	for i, n := range names {
+		if i == few {
+			short = append(short, fmt.Sprintf("and %d more", len(names)-few))
+			break
+		}
+		short = append(short, cleanText(n))
+	}
+	return strings.Join(short, ", ")
+}

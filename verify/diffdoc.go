@@ -1,0 +1,401 @@
+package verify
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/seed-574216e4/meterai/pdf"
+)
+
+// trailer compares the trailers: the catalog must stay the same object and the
+// encryption must not change; /Info may be anything (ISO 32000-2, 7.5.5).
+func (c *differ) trailer() {
+	old, new := c.old.Trailer(), c.new.Trailer()
+	if old["Root"] != new["Root"] {
+		// Some programs write the catalog as a new object; it is compared with
+		// the old one all the same. An object that was something else is none.
+		root, _ := new["Root"].(pdf.Ref)
+		if ch := c.changes[root.Number]; ch == nil || ch.old != nil {
+			c.other("the document catalog was replaced by another object that was there")
+		}
+	}
+	if dups, err := c.new.Duplicates(pdf.Ref{}); err != nil || len(dups) > 0 {
+		c.other("the trailer gives a key more than once")
+	}
+	if c.d.revs[c.i].Hybrid && !c.d.revs[c.i-1].Hybrid {
+		c.other("the cross-reference table became a hybrid one, which older readers read differently")
+	}
+	if !equal(old["Encrypt"], new["Encrypt"]) {
+		c.other("the encryption of the document was changed")
+	}
+	if oi, ok := old["ID"].(pdf.Array); ok && len(oi) > 0 && c.new.Encrypted() { // elsewhere it decides nothing
+		if ni, ok := new["ID"].(pdf.Array); ok && (len(ni) == 0 || !equal(oi[0], ni[0])) {
+			c.other("the permanent file identifier was changed")
+		}
+	}
+	c.infos(old["Info"], new["Info"])
+}
+
+func (c *differ) infos(old, new pdf.Object) {
+	if !equal(old, new) {
+		c.raise(validationData)
+	}
+	if ref, ok := new.(pdf.Ref); ok {
+		if ch := c.changes[ref.Number]; ch != nil && ch.why == unexplained {
+			if _, ok := ch.new.(pdf.Dict); ok && !structural(ch.new) && !structural(ch.old) {
+				c.raise(validationData)
+				c.allow(0, ref)
+			}
+		}
+	}
+}
+
+// catalog compares the document catalog key by key (ISO 32000-2, 7.7.2).
+func (c *differ) catalog() {
+	old, err := c.d.catalogOf(c.i-1, c.old)
+	if err != nil {
+		c.other("the document catalog of the signed revision cannot be read")
+		return
+	}
+	new := old
+	if c.changes[c.new.CatalogRef().Number] != nil || c.old.CatalogRef() != c.new.CatalogRef() {
+		if new, err = c.new.Catalog(); err != nil {
+			c.other("the document catalog cannot be read any more")
+			return
+		}
+	}
+	c.d.newest = catalogAt{c.i, new}
+	root := c.new.CatalogRef()
+	c.explain(root)
+	c.structure(old["StructTreeRoot"], new["StructTreeRoot"])
+	for _, k := range sortedUnion(old, new) {
+		c.catalogKey(root.Number, k, old[k], new[k])
+	}
+}
+
+// catalogAt is the catalog of a revision, kept from one comparison to the next.
+type catalogAt struct {
+	revision int
+	dict     pdf.Dict
+}
+
+func (d *document) catalogOf(i int, f *pdf.File) (pdf.Dict, error) {
+	if d.newest.dict != nil && d.newest.revision == i {
+		return d.newest.dict, nil
+	}
+	return f.Catalog()
+}
+
+func (c *differ) catalogKey(root uint32, k pdf.Name, old, new pdf.Object) {
+	switch k {
+	case "DSS":
+		c.dss(root, old, new)
+	case "AcroForm":
+		c.form(root, old, new)
+	case "Extensions":
+		if !equal(old, new) || c.touched(new) {
+			c.raise(validationData)
+			c.allow(root, new)
+		}
+	case "Metadata":
+		if (!equal(old, new) || c.touched(new)) && new != nil {
+			c.raise(validationData)
+			c.allow(root, new)
+		} else if new == nil {
+			c.other("the metadata of the document was removed")
+		}
+	case "Version":
+		v, ok := new.(pdf.Name)
+		was, _ := old.(pdf.Name)
+		if !equal(old, new) && (!ok || len(v) != 3 || v < was) {
+			c.other("the version in the document catalog was changed to something lower or odd")
+		}
+	default:
+		if !c.alike(root, old, new) {
+			c.other("the catalog's /%s was changed", cleanText(string(k)))
+		}
+	}
+}
+
+// touched tells whether a value is a reference to a changed object.
+func (c *differ) touched(o pdf.Object) bool {
+	ref, ok := o.(pdf.Ref)
+	return ok && c.changes[ref.Number] != nil
+}
+
+// dss accepts any change of the document security store but its removal.
+func (c *differ) dss(root uint32, old, new pdf.Object) {
+	if old == nil && new == nil {
+		return
+	}
+	d, err := c.new.Dict(new)
+	if err != nil || d == nil {
+		c.other("the document security store (/DSS) was removed or broken")
+		return
+	}
+	c.raise(validationData)
+	c.allow(root, new)
+	if ref, ok := new.(pdf.Ref); ok {
+		c.allowUnder(ref.Number, d)
+	} else {
+		c.allowUnder(root, d)
+	}
+}
+
+// allowUnder follows the two unchanged levels that a security store may have
+// between its dictionary and what was added: arrays and the VRI dictionaries.
+func (c *differ) allowUnder(from uint32, d pdf.Dict) {
+	var down func(from uint32, o pdf.Object, depth int)
+	down = func(from uint32, o pdf.Object, depth int) {
+		if depth > 8 || c.err != nil {
+			return
+		}
+		switch v := o.(type) {
+		case pdf.Ref:
+			c.allow(from, v)
+			if ch := c.changes[v.Number]; ch == nil {
+				target, err := c.d.get(c.new, v)
+				if err != nil {
+					c.err = err
+					return
+				}
+				if _, leaf := target.(*pdf.Stream); !leaf {
+					down(v.Number, target, depth+1)
+				}
+			}
+		case pdf.Array:
+			for _, e := range v {
+				down(from, e, depth+1)
+			}
+		case pdf.Dict:
+			for _, e := range v {
+				down(from, e, depth+1)
+			}
+		}
+	}
+	down(from, d, 0)
+}
+
+// alike tells whether two values mean the same, following references where
+// they differ. Copies that are equal are accepted as content of the holder.
+func (c *differ) alike(from uint32, old, new pdf.Object) bool {
+	if equal(old, new) {
+		return true
+	}
+	budget := 4096
+	if !c.alikeDepth(old, new, 0, &budget) {
+		return false
+	}
+	c.allow(from, new)
+	return true
+}
+
+func (c *differ) alikeDepth(old, new pdf.Object, depth int, budget *int) bool {
+	if *budget--; *budget < 0 || depth > c.d.lim.Depth || c.err != nil {
+		return false
+	}
+	if a, ok := old.(pdf.Ref); ok {
+		if b, ok := new.(pdf.Ref); ok && a == b {
+			return true // whether it changed is judged by itself
+		}
+	}
+	a, b := c.deref(c.old, old), c.deref(c.new, new)
+	switch x := a.(type) {
+	case pdf.Array:
+		y, ok := b.(pdf.Array)
+		return ok && slices.EqualFunc(x, y, func(p, q pdf.Object) bool { return c.alikeDepth(p, q, depth+1, budget) })
+	case pdf.Dict:
+		y, ok := b.(pdf.Dict)
+		return ok && c.alikeDicts(x, y, depth, budget)
+	case *pdf.Stream:
+		y, ok := b.(*pdf.Stream)
+		return ok && c.alikeDicts(x.Dict, y.Dict, depth, budget) && c.sameData(x, y)
+	}
+	return equal(a, b)
+}
+
+func (c *differ) alikeDicts(x, y pdf.Dict, depth int, budget *int) bool {
+	for k := range union(x, y) {
+		if !c.alikeDepth(x[k], y[k], depth+1, budget) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *differ) deref(f *pdf.File, o pdf.Object) pdf.Object {
+	for range 8 {
+		ref, ok := o.(pdf.Ref)
+		if !ok {
+			return o
+		}
+		var err error
+		if o, err = c.d.get(f, ref); err != nil {
+			c.err = err
+			return unread{}
+		}
+	}
+	return unread{"a chain of references"}
+}
+
+// tiles makes sure that the bytes of the newer revision are its objects, its
+// cross-reference section and its end, and nothing else: whatever stands
+// between them is invisible to readers that follow the table, and is read by
+// those that repair.
+func (c *differ) tiles(list []pdf.Change) error {
+	rev := c.d.revs[c.i]
+	spans := []pdf.Span{{Start: rev.XRef, End: rev.End}}
+	for _, ch := range list {
+		if ch.Free || ch.Compressed || ch.Offset < rev.Start || ch.Offset >= rev.End {
+			continue
+		}
+		span, compressed, err := c.new.ObjectSpan(ch.Ref)
+		if err != nil {
+			if c.d.src.err != nil {
+				return err
+			}
+			c.other("object %d cannot be read", ch.Ref.Number)
+			continue
+		}
+		if !compressed {
+			spans = append(spans, span)
+		}
+	}
+	slices.SortFunc(spans, func(a, b pdf.Span) int { return cmp.Compare(a.Start, b.Start) })
+	pos := rev.Start
+	for _, s := range spans {
+		blank, err := c.d.blank(pos, s.Start)
+		if err != nil {
+			return err
+		}
+		if !blank {
+			c.other("bytes %d to %d are no object that the cross-reference table knows", pos, s.Start)
+		}
+		pos = max(pos, s.End)
+	}
+	return nil
+}
+
+// blank tells whether the bytes are white space and comments.
+func (d *document) blank(from, to int64) (bool, error) {
+	const most = 1 << 16 // longer is no honest space between objects
+	if to-from > most {
+		return whiteBetween(d.src, from, to)
+	}
+	if to <= from {
+		return true, nil
+	}
+	b := make([]byte, to-from)
+	if err := readFull(d.src, b, from); err != nil {
+		return false, err
+	}
+	comment := false
+	for _, ch := range b {
+		switch {
+		case ch == '\n' || ch == '\r':
+			comment = false
+		case ch == '%':
+			comment = true
+		case !comment && !isWhite(ch):
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// firstObject returns the offset of the first object, or else the
+// cross-reference section, of revision i.
+func (d *document) firstObject(i int) (int64, error) {
+	first := d.revs[i].XRef
+	list, err := d.f.Changed(i)
+	if err != nil {
+		return 0, err
+	}
+	for _, ch := range list {
+		if ch.Free || ch.Compressed {
+			continue
+		}
+		if ch.Offset < d.revs[i].Start {
+			return 0, fmt.Errorf("object %d lies in an earlier revision", ch.Ref.Number)
+		}
+		first = min(first, ch.Offset)
+	}
+	return first, nil
+}
+
+// describe says in words what an unexplained change is.
+func (c *differ) describe(ch *change) string {
+	n := ch.ref.Number
+	switch {
+	case ch.new == nil:
+		return fmt.Sprintf("object %d%s was deleted", n, c.where(n))
+	case ch.old == nil:
+		return fmt.Sprintf("object %d (%s) was added%s", n, kind(ch.new), c.where(n))
+	}
+	return fmt.Sprintf("object %d (%s) was replaced%s", n, kind(ch.old), c.where(n))
+}
+
+// where names the page that an object is, or that uses it directly.
+func (c *differ) where(n uint32) string {
+	if page := c.d.pageNumbers()[n]; page > 0 {
+		return fmt.Sprintf(" (page %d)", page)
+	}
+	place := ""
+	c.edges.alive(n, c.i, func(e edge) bool {
+		if page := c.d.pageNumbers()[e.from]; page > 0 {
+			place = fmt.Sprintf(" (page %d, /%s)", page, cleanText(string(e.key)))
+		}
+		return place == ""
+	})
+	return place
+}
+
+// pageNumbers gives the numbers of the first pages by their objects.
+func (d *document) pageNumbers() map[uint32]int {
+	if d.pages == nil {
+		d.pages = map[uint32]int{}
+		for i := 1; i <= pagesNamed; i++ {
+			p, err := d.f.Page(i)
+			if err != nil {
+				break // the last, or a broken tree: reasons do without
+			}
+			d.pages[p.Ref.Number] = i
+		}
+	}
+	return d.pages
+}
+
+func kind(o pdf.Object) string {
+	var d pdf.Dict
+	switch v := o.(type) {
+	case pdf.Dict:
+		d = v
+	case *pdf.Stream:
+		d = v.Dict
+	case pdf.Array:
+		return "an array"
+	case unread:
+		return "unreadable"
+	default:
+		return "a value"
+	}
+	t, _ := d["Type"].(pdf.Name)
+	s, _ := d["Subtype"].(pdf.Name)
+	if t == "" && s == "" {
+		if _, ok := o.(*pdf.Stream); ok {
+			return "a stream"
+		}
+		return "a dictionary"
+	}
+	return cleanText(string(t) + map[bool]string{true: " ", false: ""}[t != "" && s != ""] + string(s))
+}
+
+func sortedUnion(a, b pdf.Dict) []pdf.Name {
+	var keys []pdf.Name
+	for k := range union(a, b) {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,42 @@
+// Package verify decides, with reasons, whether a signed or stamped PDF, or a
+// printed seal, is genuine.
+//
+// Two calls are all most callers need:
+//
+//	report, err := verify.Document(ctx, file, size, &verify.Options{Roots: roots, CRLs: crls, SealTrust: seals})
+//	seal, err := verify.Seal(textReadByAPhone, &verify.Options{SealTrust: seals})
+//
+// Document follows ETSI EN 319 102-1 in its answers: every signature of the
+// file, broken ones included, is TOTAL-PASSED, TOTAL-FAILED or INDETERMINATE
+// with a sub-indication, and the file is as good as the worst of them.
+// Nothing is valid by default: only a complete proof gives TOTAL-PASSED, and
+// whatever could not be checked is said in the reasons.
+//
+// # What is checked
+//
+// Structure: the byte range (ISO 32000-2, 12.8.1) must leave out exactly the
+// hexadecimal string of this signature and end where a revision ends.
+// Cryptography: one SignerInfo, attributes verified as received (RFC 5652).
+// Later changes: every revision after a signature is compared with the one
+// before it, object by object, under a named [Policy]; what is not on the
+// policy's list of harmless changes makes the signature TOTAL-FAILED.
+// Trust: a path to a given root, key usage, validity at Options.Time and
+// revocation by the CRLs and OCSP responses that the caller, the document or
+// the signature brings. The stamp: a seal in the signature dictionary must be
+// of a trusted key, name the serial that the field and the reason name, and be
+// bound to the very bytes that the stamp was put on.
+//
+// # What is left out
+//
+// There is no network access: missing revocation data is INDETERMINATE
+// (TRY_LATER). Levels above B-T are not named, although what they consist of
+// (security store, document timestamps) is checked. Evidence records, attribute
+// certificates and signature policies are not evaluated. Of encrypted documents
+// only the bytes can be judged; those whose structure is encrypted as well are
+// UNREADABLE.
+//
+// # Caveats
+//
+// A printed seal can be photocopied. [Seal] therefore never says that a stamp
+// is valid; only [SealForDocument], with the file at hand, decides that.
+package verify

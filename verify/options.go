@@ -1,0 +1,67 @@
+package verify
+
+import (
+	"crypto/x509"
+	"time"
+)
+
+// Policy names a set of rules for changes made after a signature. Policies
+// differ among verifiers, so the one used is always a named one.
+type Policy int
+
+const (
+	// Standard, the zero value, allows what people do with signed files:
+	// validation data (DSS), timestamps, metadata, further signatures and
+	// form filling, the last two as DocMDP, FieldMDP and SigFieldLock allow.
+	Standard Policy = iota
+	// Strict allows validation data, document timestamps and further
+	// signatures, but no form filling, even where the signer allowed it.
+	Strict
+)
+
+// String returns the policy's name in lower case.
+func (p Policy) String() string {
+	if p == Strict {
+		return "strict"
+	}
+	return "standard"
+}
+
+// Options says what is trusted and how far a check goes. It is not changed,
+// and may be shared by concurrent calls. A nil *Options means the zero value:
+// nobody is trusted, so no signature can be better than INDETERMINATE.
+type Options struct {
+	// Roots are the trust anchors. Nil: no certificate is trusted.
+	Roots *x509.CertPool
+	// Intermediates help to build paths beside the certificates in the
+	// signature and the document's DSS; they are not trusted by themselves.
+	Intermediates []*x509.Certificate
+	// CRLs are revocation lists that the caller has, besides those embedded
+	// in the document. Each is used only for the issuer that signed it.
+	CRLs []*x509.RevocationList
+	// SealTrust is the list of seal keys. Nil: no seal can be verified.
+	SealTrust *SealTrust
+	// Time is the moment at which trust is judged. Zero: now.
+	Time time.Time
+	// IntegrityOnly sets trust, revocation and time aside: the report's
+	// scope is "integrity" and TOTAL-PASSED then means "these bytes are what
+	// the holder of that key signed", whoever that was.
+	IntegrityOnly bool
+	// Policy is the rule for later changes. Zero: Standard.
+	Policy Policy
+	// Limits bounds time and memory. Nil: defaults.
+	Limits *Limits
+}
+
+func (o *Options) withDefaults() *Options {
+	var v Options
+	if o != nil {
+		v = *o
+	}
+	if v.Time.IsZero() {
+		v.Time = time.Now()
+	}
+	l := v.Limits.withDefaults()
+	v.Limits = &l
+	return &v
+}

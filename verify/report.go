@@ -1,0 +1,154 @@
+package verify
+
+import (
+	"strings"
+	"time"
+)
+
+// Report is the answer for one file. Its JSON form is one object with stable
+// keys; every string in it is already safe to print and to log.
+type Report struct {
+	// File is the name the caller gave; Document leaves it empty.
+	File string `json:"file"`
+	// Scope is "full", or "integrity" when trust and time were set aside.
+	Scope string `json:"scope"`
+	// Indication is the worst of the signatures, NO-SIGNATURE or UNREADABLE.
+	Indication Indication `json:"indication"`
+	// SubIndication is that of the first signature with the worst indication.
+	SubIndication SubIndication `json:"sub_indication"`
+	// Modification is the worst of the signatures.
+	Modification Modification `json:"modification"`
+	// Signatures are in order of revision, document timestamps included.
+	Signatures []Signature `json:"signatures"`
+	// Reasons are about the file as a whole; most files have none.
+	Reasons []string `json:"reasons,omitempty"`
+}
+
+// Signature is the answer for one signature or document timestamp.
+type Signature struct {
+	// Field is the full name of the form field; empty when no field reaches
+	// the signature.
+	Field         string        `json:"field"`
+	Indication    Indication    `json:"indication"`
+	SubIndication SubIndication `json:"sub_indication"`
+	// Level is "B-B" or "B-T" (EN 319 142-1), "pkcs7" for the older formats
+	// of ISO 32000, "timestamp" for a document timestamp, or empty.
+	Level        string       `json:"level"`
+	Coverage     Coverage     `json:"coverage"`
+	Modification Modification `json:"modification"`
+	// Signer is the subject of the signing certificate.
+	Signer string `json:"signer"`
+	// SigningTime is what the signer claims (/M); nil when absent.
+	SigningTime *time.Time `json:"signing_time"`
+	// Timestamp is the time of a verified signature timestamp, or of the
+	// token of a document timestamp; nil when there is none.
+	Timestamp *time.Time `json:"timestamp"`
+	// Algorithm is the signature algorithm, such as "ECDSA-SHA256".
+	Algorithm string `json:"algorithm"`
+	// Reasons say, in words, what was found, the gravest first.
+	Reasons []string `json:"reasons"`
+	// Stamp is set when the signature carries or claims to be a stamp.
+	Stamp *Stamp `json:"stamp"`
+}
+
+// Stamp is what the seal in a signature says.
+type Stamp struct {
+	// Serial has 22 characters.
+	Serial string `json:"serial"`
+	// Value is in whole units of Currency.
+	Value uint32 `json:"value"`
+	// Currency comes from the trust entry; empty when the key is not trusted.
+	Currency string     `json:"currency"`
+	Issued   *time.Time `json:"issued"`
+	Specimen bool       `json:"specimen"`
+	// DocumentBound is true when length and digest of the seal are those of
+	// the bytes before this signature's revision.
+	DocumentBound bool `json:"document_bound"`
+}
+
+// ExitCode returns the exit code of a command that prints the report:
+// 0 TOTAL-PASSED, 1 TOTAL-FAILED, 3 UNREADABLE, 4 NO-SIGNATURE and
+// 5 INDETERMINATE. A report without an indication counts as unreadable.
+func (r *Report) ExitCode() int { return r.Indication.exitCode() }
+
+// conclude sets the file's answer from its signatures.
+func (r *Report) conclude() {
+	r.Modification = ModificationNone
+	if len(r.Signatures) == 0 {
+		r.Indication = NoSignature
+		return
+	}
+	r.Indication = TotalPassed
+	for i := range r.Signatures {
+		s := &r.Signatures[i]
+		if s.Indication.rank() > r.Indication.rank() {
+			r.Indication, r.SubIndication = s.Indication, s.SubIndication
+		}
+		if s.Modification.rank() > r.Modification.rank() {
+			r.Modification = s.Modification
+		}
+	}
+}
+
+// fail makes the signature TOTAL-FAILED and puts the reason before those
+// found earlier; the first failure keeps its sub-indication.
+func (s *Signature) fail(sub SubIndication, reason string) {
+	if s.Indication != TotalFailed {
+		s.Indication, s.SubIndication = TotalFailed, sub
+		s.Reasons = append([]string{clean(reason)}, s.Reasons...)
+		return
+	}
+	s.note(reason)
+}
+
+// doubt makes a signature that has not failed INDETERMINATE; the first doubt
+// keeps its sub-indication.
+func (s *Signature) doubt(sub SubIndication, reason string) {
+	if s.Indication != TotalFailed && s.Indication != Indeterminate {
+		s.Indication, s.SubIndication = Indeterminate, sub
+	}
+	s.note(reason)
+}
+
+// note adds a reason that changes nothing.
+func (s *Signature) note(reason string) {
+	s.Reasons = append(s.Reasons, clean(reason))
+}
+
+// failed tells whether a check has already failed the signature.
+func (s *Signature) failed() bool { return s.Indication == TotalFailed }
+
+// trim bounds the reasons of a signature.
+func (s *Signature) trim(limit int) {
+	if s.Reasons == nil {
+		s.Reasons = []string{}
+	}
+	if len(s.Reasons) > limit {
+		s.Reasons = append(s.Reasons[:limit:limit], "further reasons are left out")
+	}
+}
+
+// clean makes a string safe for logs and terminals: control, formatting and
+// bidirectional characters become '?', and the length is bounded.
+func clean(s string) string {
+	return cleanTo(s, 4*textLimit)
+}
+
+// cleanText is clean for one value taken from the file.
+func cleanText(s string) string {
+	return cleanTo(s, textLimit)
+}
+
+func cleanTo(s string, limit int) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range s {
+		if n == limit {
+			b.WriteString("...")
+			break
+		}
+		b.WriteRune(safeRune(r))
+		n++
+	}
+	return b.String()
+}

@@ -1,0 +1,251 @@
+package verify
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+
+	"github.com/seed-574216e4/meterai/pdf"
+	"github.com/seed-574216e4/meterai/serial"
+	"github.com/seed-574216e4/meterai/sign/seal"
+)
+
+// Where a stamp shows in a signature.
+const (
+	sealKey     = pdf.Name("MeteraiSeal") // hexadecimal string: the seal's bytes
+	stampPrefix = "Stamp"                 // of the field's name, before the serial
+)
+
+// stampClaim is what makes a signature a stamp, or pretends to.
+type stampClaim struct {
+	seal     *seal.Seal // nil when missing or not readable
+	why      string     // what is inconsistent; empty: nothing so far
+	sub      SubIndication
+	job      *digestJob // over the bytes before stamping
+	number   serial.Number
+	shown    bool // the serial stands in the field name or the reason
+	boundary bool // the revision begins at the seal's length
+}
+
+func (s *stampClaim) inconsistent(sub SubIndication, why string) {
+	if s.why == "" {
+		s.sub, s.why = sub, why
+	}
+}
+
+// claimOf tells whether a signature carries or claims to be a stamp, and
+// checks what can be checked before hashing: nil for all other signatures.
+func (d *document) claimOf(c *candidate) *stampClaim {
+	inField, fieldClaims := stampField(c.Field)
+	inReason, reasonClaims := reasonSerial(c.dict["Reason"])
+	raw, carries := c.dict[sealKey]
+	if !carries && !fieldClaims && !reasonClaims {
+		return nil
+	}
+	claim := &stampClaim{}
+	if !carries {
+		claim.number = inField
+		if reasonClaims {
+			claim.number = inReason
+		}
+		claim.inconsistent(FormatFailure, "the signature calls itself a stamp but carries no seal")
+		return claim
+	}
+	s, err := parseEmbedded(raw)
+	if err != nil {
+		claim.inconsistent(FormatFailure, "the seal in the signature cannot be read: "+err.Error())
+		return claim
+	}
+	claim.seal, claim.number = s, s.Serial
+	if strings.HasPrefix(c.Field, stampPrefix) && inField != s.Serial {
+		claim.inconsistent(FormatFailure, "the field's name gives another serial than the seal "+s.Serial.String())
+	}
+	if !reasonClaims || inReason != s.Serial {
+		claim.inconsistent(FormatFailure, "the reason of the signature does not give the serial of the seal "+s.Serial.String())
+	}
+	d.bind(c, claim)
+	return claim
+}
+
+// claims finds the stamps of the document, and what is to be hashed for them.
+// A stamp is good for one use: the later one of two with the same serial
+// proves double use.
+func (d *document) claims() []*digestJob {
+	var jobs []*digestJob
+	seen := map[serial.Number]bool{}
+	for _, c := range d.list {
+		if c.claim = d.claimOf(c); c.claim == nil || c.claim.seal == nil {
+			continue
+		}
+		if seen[c.claim.number] {
+			c.claim.inconsistent(FormatFailure, "the serial "+c.claim.number.String()+" was used before in this document")
+		}
+		seen[c.claim.number] = true
+		if c.claim.job != nil {
+			jobs = append(jobs, c.claim.job)
+		}
+	}
+	return jobs
+}
+
+func parseEmbedded(o pdf.Object) (*seal.Seal, error) {
+	raw, ok := o.(pdf.String)
+	if !ok {
+		return nil, fmt.Errorf("/%s is not a direct string", sealKey)
+	}
+	return seal.Parse([]byte(raw))
+}
+
+// stampField reads the serial of a field that was made for a stamp.
+func stampField(name string) (serial.Number, bool) {
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	text, ok := strings.CutPrefix(last, stampPrefix)
+	if !ok || len(text) != 22 {
+		return serial.Number{}, false
+	}
+	return serialOf(text)
+}
+
+// reasonSerial reads the serial at the beginning of a reason: "[SERIAL] ...".
+func reasonSerial(o pdf.Object) (serial.Number, bool) {
+	s, ok := o.(pdf.String)
+	if !ok || len(s) > 64<<10 {
+		return serial.Number{}, false
+	}
+	text, ok := strings.CutPrefix(s.Text(), "[")
+	if !ok {
+		return serial.Number{}, false
+	}
+	text, _, ok = strings.Cut(text, "]")
+	if !ok || len(text) != 22 {
+		return serial.Number{}, false
+	}
+	return serialOf(text)
+}
+
+// bind checks that the revision of this signature begins exactly where the
+// seal says that the document ends: all its objects at or after that byte, all
+// earlier revisions before it, nothing but white space in between.
+func (d *document) bind(c *candidate, claim *stampClaim) {
+	const other = "the seal belongs to another document: "
+	length := claim.seal.DocumentLength
+	if !c.placed {
+		claim.inconsistent(FormatFailure, "the seal cannot be bound: the signature covers no revision")
+		return
+	}
+	if c.revision == 0 {
+		claim.inconsistent(HashFailure, other+"the signature is part of the first revision")
+		return
+	}
+	prev, own := d.revs[c.revision-1], d.revs[c.revision]
+	first, err := d.firstObject(c.revision)
+	if err != nil {
+		claim.inconsistent(FormatFailure, "the revision of the stamp cannot be read: "+err.Error())
+		return
+	}
+	if length > first || length > c.rng.gap.Start {
+		claim.inconsistent(HashFailure, other+fmt.Sprintf("it is of %d bytes, but the stamp's revision begins at %d", length, own.Start))
+		return
+	}
+	ended := length >= prev.End
+	if !ended {
+		if ended, err = d.endsAt(prev, length); err != nil {
+			claim.inconsistent(FormatFailure, "the document cannot be read")
+			return
+		}
+	}
+	white, err := whiteBetween(d.src, length, first)
+	if err != nil || !white || !ended {
+		claim.inconsistent(HashFailure, other+fmt.Sprintf("it is of %d bytes, but the stamp's revision begins at %d", length, own.Start))
+		return
+	}
+	claim.boundary = true
+	claim.job = &digestJob{alg: crypto.SHA256, gapStart: length, gapEnd: length, end: length}
+}
+
+// judgeStamp gives the verdict about the stamp; true when the signature is
+// none, or a stamp that is proved.
+func (d *document) judgeStamp(c *candidate) bool {
+	claim := c.claim
+	if claim == nil {
+		return true
+	}
+	c.Stamp = &Stamp{Serial: claim.number.String()}
+	s := claim.seal
+	if s == nil {
+		c.fail(claim.sub, claim.why)
+		return false
+	}
+	issued := s.Issued
+	c.Stamp.Value, c.Stamp.Issued, c.Stamp.Specimen = s.Value, &issued, s.Specimen
+	bound := claim.boundary && claim.job.sum != nil && bytes.Equal(claim.job.sum, s.DocumentDigest[:])
+	c.Stamp.DocumentBound = bound
+	if !bound {
+		claim.inconsistent(HashFailure, "the seal belongs to another document: the bytes before the stamp have another digest")
+	}
+	if claim.why != "" {
+		c.fail(claim.sub, claim.why)
+	}
+	return d.judgeSealKey(c, s) && claim.why == ""
+}
+
+// judgeSealKey holds the seal against the trust list, and the certificate of
+// the signature against the list of those that may carry it.
+func (d *document) judgeSealKey(c *candidate, s *seal.Seal) bool {
+	if d.opt.IntegrityOnly && d.opt.SealTrust == nil {
+		c.note("the key of the seal was not checked")
+		return true
+	}
+	v, err := d.opt.SealTrust.judge(s, d.opt.Time, d.lim.ClockSkew)
+	if err != nil {
+		c.doubt(NoCertificateChainFound, "the seal trust list cannot be used")
+		return false
+	}
+	if v.entry != nil {
+		c.Stamp.Currency = v.entry.Currency
+	}
+	switch v.ind {
+	case TotalFailed:
+		c.fail(v.sub, v.why)
+		return false
+	case TotalPassed:
+	default:
+		if d.opt.IntegrityOnly {
+			c.note(v.why)
+			return true
+		}
+		c.doubt(v.sub, v.why)
+		return false
+	}
+	return d.mayCarry(c, v)
+}
+
+// mayCarry tells whether the signing certificate, or an issuer on its path,
+// may put this key's seals on documents.
+func (d *document) mayCarry(c *candidate, v sealVerdict) bool {
+	if c.cert == nil {
+		return false // said elsewhere
+	}
+	if v.certs[sha256.Sum256(c.cert.Raw)] {
+		return true
+	}
+	for _, issuer := range c.chain {
+		if v.certs[sha256.Sum256(issuer.Raw)] {
+			return true
+		}
+	}
+	switch {
+	case d.opt.IntegrityOnly:
+		c.note("whether this certificate may carry the seal was not checked")
+		return true
+	case len(v.certs) == 0:
+		c.doubt(ChainConstraintsFailure, "the seal trust list names no certificate that may carry this seal in a document")
+	case len(c.chain) == 0:
+		c.doubt(NoCertificateChainFound, "the signing certificate is not proved to be one that may carry this seal")
+	default:
+		c.fail(FormatFailure, "the signing certificate may not carry this seal: somebody else signed over a genuine seal")
+	}
+	return false
+}

@@ -1,0 +1,233 @@
+package verify
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/seed-574216e4/meterai/sign/cms"
+)
+
+// tstInfo is TSTInfo of RFC 3161, 2.4.2.
+type tstInfo struct {
+	Version        int
+	Policy         asn1.ObjectIdentifier
+	MessageImprint struct {
+		HashAlgorithm pkix.AlgorithmIdentifier
+		HashedMessage []byte
+	}
+	SerialNumber *big.Int
+	GenTime      asn1.RawValue
+}
+
+// token is a parsed timestamp token whose own signature is still to be checked.
+type token struct {
+	sd      *cms.SignedData
+	si      *cms.SignerInfo
+	hash    crypto.Hash // of the imprint
+	imprint []byte
+	time    time.Time
+	cert    *x509.Certificate
+	bag     []*x509.Certificate
+	verified
+}
+
+// parseToken reads a token from its CMS.
+func parseToken(sd *cms.SignedData) (*token, error) {
+	if sd.ContentType.String() != oidTSTInfo || !sd.HasContent {
+		return nil, errors.New("the timestamp token does not contain a TSTInfo")
+	}
+	var seq asn1.RawValue
+	if rest, err := asn1.Unmarshal(sd.Content, &seq); err != nil || len(rest) != 0 || seq.Tag != asn1.TagSequence {
+		return nil, errors.New("the TSTInfo of the timestamp token cannot be read")
+	}
+	var info tstInfo
+	rest := seq.Bytes
+	var err error
+	for _, field := range []any{&info.Version, &info.Policy, &info.MessageImprint, &info.SerialNumber, &info.GenTime} {
+		if rest, err = asn1.Unmarshal(rest, field); err != nil {
+			return nil, fmt.Errorf("the TSTInfo of the timestamp token cannot be read: %w", err)
+		}
+	}
+	t := &token{sd: sd, si: &sd.Signers[0], imprint: info.MessageImprint.HashedMessage}
+	t.hash = hashByOID(info.MessageImprint.HashAlgorithm.Algorithm.String())
+	if t.time, err = generalizedTime(info.GenTime); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// generalizedTime reads genTime, which may have a fraction of a second.
+func generalizedTime(v asn1.RawValue) (time.Time, error) {
+	if v.Tag == asn1.TagGeneralizedTime && v.Class == asn1.ClassUniversal {
+		for _, layout := range []string{"20060102150405Z", "20060102150405.999999999Z"} {
+			if t, err := time.Parse(layout, string(v.Bytes)); err == nil {
+				return t, nil
+			}
+		}
+	}
+	return time.Time{}, errors.New("the time of the timestamp token cannot be read")
+}
+
+// hashByOID names the digest of an imprint; zero when it is not known.
+func hashByOID(oid string) crypto.Hash {
+	switch oid {
+	case "1.3.14.3.2.26":
+		return crypto.SHA1
+	case "2.16.840.1.101.3.4.2.1":
+		return crypto.SHA256
+	case "2.16.840.1.101.3.4.2.2":
+		return crypto.SHA384
+	case "2.16.840.1.101.3.4.2.3":
+		return crypto.SHA512
+	case "2.16.840.1.101.3.4.2.7":
+		return crypto.SHA3_224
+	case "2.16.840.1.101.3.4.2.8":
+		return crypto.SHA3_256
+	case "2.16.840.1.101.3.4.2.9":
+		return crypto.SHA3_384
+	case "2.16.840.1.101.3.4.2.10":
+		return crypto.SHA3_512
+	}
+	return 0
+}
+
+// check verifies the token over a digest made with its imprint's hash, and its
+// own signature. The sub-indication is empty when both are right.
+func (t *token) check(digest []byte, dssCerts func() []*x509.Certificate) (SubIndication, error) {
+	if !bytes.Equal(digest, t.imprint) {
+		return HashFailure, errors.New("the timestamp is over other bytes")
+	}
+	if !usable(t.si.DigestAlgorithm) {
+		return CryptoConstraintsFailure, errors.New("the digest algorithm of the timestamp is not known")
+	}
+	h := t.si.DigestAlgorithm.New()
+	h.Write(t.sd.Content)
+	sum := h.Sum(nil)
+	t.bag, _ = t.sd.Certificates()
+	var err error
+	t.cert, t.verified, err = verifySigner(t.si, t.bag, sum)
+	if t.cert == nil {
+		t.cert, t.verified, err = verifySigner(t.si, dssCerts(), sum)
+	}
+	if t.cert == nil {
+		return NoSigningCertificateFound, errors.New("the certificate of the timestamp authority is not in the document")
+	}
+	var v *cms.VerifyError
+	switch {
+	case err == nil:
+		return "", nil
+	case errors.As(err, &v) && v.Reason == cms.ReasonUnsupported:
+		return CryptoConstraintsFailure, fmt.Errorf("the timestamp cannot be verified here: %s", v.Detail)
+	}
+	return SigCryptoFailure, fmt.Errorf("the signature of the timestamp does not verify: %w", err)
+}
+
+// openToken prepares a document timestamp (ISO 32000-2, 12.8.5).
+func (c *candidate) openToken() bool {
+	t, err := parseToken(c.sd)
+	if err != nil {
+		c.fail(FormatFailure, err.Error())
+		return false
+	}
+	if !usable(t.hash) {
+		c.doubt(CryptoConstraintsFailure, "the digest algorithm of the timestamp is not known")
+		return false
+	}
+	c.token, c.hash = t, t.hash
+	return true
+}
+
+func (c *candidate) checkDocTimestamp(digest []byte, dssCerts func() []*x509.Certificate) {
+	sub, err := c.token.check(digest, dssCerts)
+	c.bag, c.cert, c.Algorithm = c.token.bag, c.token.cert, algorithmName(c.si)
+	if c.cert != nil {
+		c.Signer = cleanText(subject(c.cert))
+	}
+	switch {
+	case err == nil:
+		c.accepted(c.token.verified)
+		at := c.token.time
+		c.Timestamp = &at
+	case sub == NoSigningCertificateFound || sub == CryptoConstraintsFailure:
+		c.doubt(sub, err.Error())
+	default:
+		c.fail(sub, err.Error())
+	}
+}
+
+// signatureTimestamps checks the tokens over the signature value. One that is
+// broken or belongs to another signature fails the signature: its holder put
+// it there to be believed.
+func (c *candidate) signatureTimestamps(doc *document) {
+	n := 0
+	for i := range c.si.UnsignedAttributes {
+		a := &c.si.UnsignedAttributes[i]
+		if a.Type.String() != oidTimestamp {
+			continue
+		}
+		for _, raw := range a.Values {
+			if n++; n > tokensMax {
+				c.fail(FormatFailure, fmt.Sprintf("the signature has more than %d timestamps", tokensMax))
+				return
+			}
+			c.signatureTimestamp(doc, raw)
+		}
+	}
+}
+
+func (c *candidate) signatureTimestamp(doc *document, raw []byte) {
+	sd, err := parseCMS(raw, doc.lim)
+	if err != nil {
+		c.fail(FormatFailure, "the signature timestamp is broken: "+err.Error())
+		return
+	}
+	t, err := parseToken(sd)
+	if err != nil {
+		c.fail(FormatFailure, "the signature timestamp is broken: "+err.Error())
+		return
+	}
+	if !usable(t.hash) {
+		c.note("the digest algorithm of the signature timestamp is not known: it proves nothing")
+		return
+	}
+	h := t.hash.New()
+	h.Write(c.si.Signature)
+	if sub, err := t.check(h.Sum(nil), doc.dssCerts); err != nil {
+		if sub == NoSigningCertificateFound || sub == CryptoConstraintsFailure {
+			c.note("the signature timestamp proves nothing: " + err.Error())
+			return
+		}
+		c.fail(sub, "the signature timestamp is broken: "+err.Error())
+		return
+	}
+	at := t.time
+	c.Timestamp = &at
+	c.believe(doc, t)
+}
+
+// believe takes the time of a token as proof of existence when its authority
+// is trusted.
+func (c *candidate) believe(doc *document, t *token) {
+	if doc.opt.IntegrityOnly {
+		return
+	}
+	if t.legacy != "" || t.deviation != "" {
+		c.note("the signature timestamp is of a kind no longer relied on: it proves nothing")
+		return
+	}
+	res := doc.trust().path(t.cert, t.bag, doc.opt.Time, doc.opt.Time, stampUsage)
+	if res.sub != "" {
+		c.note("the signature timestamp proves nothing: " + res.why)
+		return
+	}
+	if c.poe.IsZero() || t.time.Before(c.poe) {
+		c.poe = t.time
+	}
+}
