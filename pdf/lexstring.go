@@ -1,5 +1,7 @@
 package pdf
 
+import "bytes"
+
 // literalString reads a string in parentheses (ISO 32000-2, 7.3.4.2).
 func (l *lexer) literalString() (String, error) {
 	start := l.pos
@@ -90,35 +92,44 @@ func octal(raw []byte) (v byte, n int) {
 func (l *lexer) hexString() (String, error) {
 	start := l.pos
 	l.pos++
-	for c := l.peek(); c != '>'; c = l.peek() {
-		if c < 0 {
-			if l.err != nil {
-				return "", l.err
+	var out []byte
+	high := int8(-1)
+	for l.peek() >= 0 {
+		rest := l.buf[l.pos:]
+		if out == nil {
+			out = make([]byte, 0, max(bytes.IndexByte(rest, '>'), 0)/2+1)
+		}
+		for i, c := range rest {
+			v := hexValues[c]
+			switch {
+			case v >= 0 && high >= 0:
+				out = append(out, byte(high)<<4|byte(v))
+				high = -1
+			case v >= 0:
+				high = v
+			case c == '>':
+				l.pos += i + 1
+				if high >= 0 {
+					out = append(out, byte(high)<<4)
+				}
+				return String(out), nil
+			case !isWhite(int(c)):
+				l.pos += i
+				return "", malformed(l.offset(), "bad digit in a hexadecimal string")
 			}
-			return "", malformed(l.offsetOf(start), "hexadecimal string without end")
 		}
-		if !isWhite(c) && hexValue(byte(c)) < 0 {
-			return "", malformed(l.offset(), "bad digit in a hexadecimal string")
-		}
-		l.pos++
+		l.pos += len(rest)
 	}
-	l.pos++
-	raw := l.buf[start+1 : l.pos-1]
-	out := make([]byte, 0, (len(raw)+1)/2)
-	high := -1
-	for _, c := range raw {
-		v := hexValue(c)
-		switch {
-		case v < 0:
-		case high < 0:
-			high = v
-		default:
-			out = append(out, byte(high<<4|v))
-			high = -1
-		}
+	if l.err != nil {
+		return "", l.err
 	}
-	if high >= 0 {
-		out = append(out, byte(high<<4))
-	}
-	return String(out), nil
+	return "", malformed(l.offsetOf(start), "hexadecimal string without end")
 }
+
+// hexValues gives the value of a hexadecimal digit, -1 for every other byte.
+var hexValues = func() (t [256]int8) {
+	for c := range t {
+		t[c] = int8(hexValue(byte(c)))
+	}
+	return t
+}()

@@ -24,15 +24,8 @@ func TestFlippedBitIsNeverPassed(t *testing.T) {
 	for i := 0; i < len(out); i += step {
 		bad := bytes.Clone(out)
 		bad[i] ^= 1 << rng.IntN(8)
-		if r := verified(t, bad); r.Indication == verify.TotalPassed {
-			// Hexadecimal digits of /Contents may change case, and nothing else.
-			require.True(t, sameHex(bad[i], out[i]), "bit of byte %d (%q to %q) does not count", i, out[i], bad[i])
-		}
+		require.NotEqual(t, verify.TotalPassed, verified(t, bad).Indication, "byte %d, %q to %q", i, out[i], bad[i])
 	}
-}
-
-func sameHex(a, b byte) bool {
-	return a|0x20 == b|0x20 && a|0x20 >= 'a' && a|0x20 <= 'f'
 }
 
 // A seal that is moved to another document, with the whole signed revision
@@ -52,7 +45,7 @@ func TestSealOfAnotherDocument(t *testing.T) {
 	// The update of one document under another: the signature and the seal fail.
 	src := fileBytes(t, "classic.pdf")
 	out := stamp(t, src, stampOptions(t), sign.Issue{Number: numberOf(t, 6)})
-	moved := bytes.Replace(out, []byte("1 0 obj"), []byte("1 0 obj"), 1)
+	moved := bytes.Clone(out)
 	moved[bytes.Index(moved, []byte("Helvetica"))] = 'X'
 	report := verified(t, moved)
 	require.Equal(t, verify.TotalFailed, report.Indication)

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -54,27 +55,29 @@ func parseByteRange(o pdf.Object, size int64) (byteRange, error) {
 }
 
 // checkGap reads the bytes that the range leaves out: they must be the
-// hexadecimal string of exactly this /Contents.
-func checkGap(r io.ReaderAt, gap pdf.Span, contents string, limit int) error {
+// hexadecimal string of exactly this /Contents. mixed says that its digits come
+// in upper and in lower case.
+func checkGap(r io.ReaderAt, gap pdf.Span, contents string, limit int) (mixed bool, err error) {
 	if gap.Len() != int64(hex.EncodedLen(len(contents)))+2 {
-		return fmt.Errorf("the gap of /ByteRange has %d bytes, but /Contents takes %d", gap.Len(), hex.EncodedLen(len(contents))+2)
+		return false, fmt.Errorf("the gap of /ByteRange has %d bytes, but /Contents takes %d", gap.Len(), hex.EncodedLen(len(contents))+2)
 	}
 	if len(contents) > limit {
-		return fmt.Errorf("/Contents is longer than %d bytes", limit)
+		return false, fmt.Errorf("/Contents is longer than %d bytes", limit)
 	}
 	b := make([]byte, gap.Len())
 	if err := readFull(r, b, gap.Start); err != nil {
-		return err
+		return false, err
 	}
 	last := len(b) - 1
 	if b[0] != '<' || b[last] != '>' {
-		return errors.New("the gap of /ByteRange is not a hexadecimal string")
+		return false, errors.New("the gap of /ByteRange is not a hexadecimal string")
 	}
+	mixed = bytes.ContainsAny(b, "abcdef") && bytes.ContainsAny(b, "ABCDEF")
 	n, err := hex.Decode(b, b[1:last])
 	if err != nil || string(b[:n]) != contents {
-		return errors.New("the gap of /ByteRange is not the /Contents of this signature")
+		return false, errors.New("the gap of /ByteRange is not the /Contents of this signature")
 	}
-	return nil
+	return mixed, nil
 }
 
 // isWhite tells white space (ISO 32000-2, 7.2.3).

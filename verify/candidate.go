@@ -82,9 +82,14 @@ func (c *candidate) locate(doc *document) error {
 		c.fail(FormatFailure, err.Error())
 		return doc.src.err
 	}
-	if err := checkGap(doc.src, rng.gap, string(contents), doc.lim.CMS); err != nil {
+	mixed, err := checkGap(doc.src, rng.gap, string(contents), doc.lim.CMS)
+	if err != nil {
 		c.fail(FormatFailure, err.Error())
 		return doc.src.err
+	}
+	if mixed {
+		c.deviates = true
+		c.note("the digits of /Contents come in upper and lower case: no signer writes both")
 	}
 	return c.place(doc)
 }

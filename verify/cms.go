@@ -197,11 +197,12 @@ func verifySigner(si *cms.SignerInfo, bag []*x509.Certificate, digest []byte) (*
 
 // accepted takes a signature that verified, with what is to be said about it.
 func (s *candidate) accepted(v verified) {
-	s.intact, s.Algorithm, s.legacy, s.deviates = true, v.algorithm, v.legacy != "", v.deviation != ""
+	s.intact, s.Algorithm, s.legacy = true, v.algorithm, v.legacy != ""
+	s.deviates = s.deviates || v.deviation != ""
 	if s.legacy {
 		s.note("the signature is mathematically right, but of a kind no longer relied on: " + v.legacy)
 	}
-	if s.deviates {
+	if v.deviation != "" {
 		s.note("the signature is mathematically right, but names its algorithms wrongly: " + v.deviation)
 	}
 }
