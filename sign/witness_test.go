@@ -53,9 +53,7 @@ func TestPdfsignVerifiesOurs(t *testing.T) {
 	for s, err := range doc.Signatures() {
 		require.NoError(t, err)
 		n++
-		opt := pdfsignverify.DefaultVerifyOptions()
-		opt.TrustedRoots = specimen(t).Roots()
-		opt.SkipRevocationCheck = true
+		opt := &pdfsignverify.VerifyOptions{TrustedRoots: specimen(t).Roots(), SkipRevocationCheck: true, RequireDigitalSignatureKU: true}
 		signer, err := pdfsignverify.VerifySignature(s.Object(), bytes.NewReader(out), int64(len(out)), opt)
 		require.NoError(t, err)
 		require.True(t, signer.ValidSignature)

@@ -25,7 +25,6 @@ type stampClaim struct {
 	sub      SubIndication
 	job      *digestJob // over the bytes before stamping
 	number   serial.Number
-	shown    bool // the serial stands in the field name or the reason
 	boundary bool // the revision begins at the seal's length
 }
 
