@@ -1,42 +1,64 @@
 package main
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
 
-// writeFile makes a file appear complete or not at all, and durable.
-func writeFile(path string, mode os.FileMode, write func(io.Writer) error) (err error) {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
+// An outFile appears under its name when it is complete and durable, or not at
+// all.
+type outFile struct {
+	*os.File
+	path string
+}
+
+// createOut opens the file that will be path. A path that is a link is followed;
+// one that is no regular file is refused.
+func createOut(path string) (*outFile, error) {
+	if st, err := os.Stat(path); err == nil {
+		if !st.Mode().IsRegular() {
+			return nil, fmt.Errorf("%s is not a regular file", path)
 		}
-	}()
-	if err := write(f); err != nil {
-		return err
+		if path, err = filepath.EvalSymlinks(path); err != nil {
+			return nil, err
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
-	if err := f.Chmod(mode); err != nil {
-		return err
+	var random [6]byte
+	rand.Read(random[:])
+	tmp := filepath.Join(filepath.Dir(path), ".meterai-"+hex.EncodeToString(random[:])+".tmp")
+	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666) // the umask says who may read it
+	if err != nil {
+		return nil, err
 	}
+	return &outFile{File: f, path: path}, nil
+}
+
+// commit makes the file durable and gives it its name.
+func (f *outFile) commit() error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := os.Rename(f.Name(), f.path); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return syncDir(filepath.Dir(f.path))
+}
+
+// discard removes a file that was not committed; afterwards it does nothing.
+func (f *outFile) discard() {
+	f.Close()
+	os.Remove(f.Name())
 }
 
 func syncDir(dir string) error {
@@ -48,12 +70,18 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-func writeJSON(path string, mode os.FileMode, v any) error {
-	return writeFile(path, mode, func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(v)
-	})
+// writeJSON writes a file that only its owner may read.
+func writeJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(b, '\n'))
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 func readJSON(path string, v any) error {

@@ -46,38 +46,56 @@ type series struct {
 	Key    string `json:"key"` // 64 hexadecimal digits
 }
 
-// create fills the directory; the PKI comes last and marks it as complete.
+// create makes the directory under another name and renames it, so that it
+// appears whole or not at all, and only one of two that try at once has it.
 func (h home) create(ctx context.Context) error {
-	if _, err := os.Stat(h.pki()); err == nil {
-		return fmt.Errorf("%s is initialised already; choose another --dir", h.dir)
+	if entries, err := os.ReadDir(h.dir); err == nil && len(entries) > 0 {
+		return fmt.Errorf("%s is not empty; choose another --dir", h.dir)
 	}
-	if err := os.MkdirAll(h.dir, 0o700); err != nil {
+	parent := filepath.Dir(filepath.Clean(h.dir))
+	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
 	}
+	tmp, err := os.MkdirTemp(parent, ".meterai-init-*") // 0700
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	if err := (home{tmp}).fill(ctx); err != nil {
+		return err
+	}
+	_ = os.Remove(h.dir) // only an empty directory makes room
+	if err := os.Rename(tmp, h.dir); err != nil {
+		return err
+	}
+	return syncDir(parent)
+}
+
+func (h home) fill(ctx context.Context) error {
 	var key [32]byte
 	rand.Read(key[:])
-	if err := writeJSON(h.series(), 0o600, series{Epoch: specimenEpoch, Issuer: specimenIssuer, Key: hex.EncodeToString(key[:])}); err != nil {
+	if err := writeJSON(h.series(), series{Epoch: specimenEpoch, Issuer: specimenIssuer, Key: hex.EncodeToString(key[:])}); err != nil {
 		return err
 	}
 	p, err := pki.New(nil)
 	if err != nil {
 		return err
 	}
+	if err := p.Write(h.pki()); err != nil {
+		return err
+	}
 	trust, err := specimenTrust(p)
 	if err != nil {
 		return err
 	}
-	if err := writeJSON(h.sealTrust(), 0o644, trust); err != nil {
+	if err := writeJSON(h.sealTrust(), trust); err != nil {
 		return err
 	}
 	l, err := h.openLedger(ctx)
 	if err != nil {
 		return err
 	}
-	if err := l.close(); err != nil {
-		return err
-	}
-	return p.Write(h.pki())
+	return l.close()
 }
 
 // A ledger is the home's ledger with what has to be closed after it.

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -242,11 +244,56 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
+// Of several that try at once one has the directory, and it is whole.
+func TestConcurrentInit(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "demo")
+	var wg sync.WaitGroup
+	var ready atomic.Int32
+	for range 4 {
+		wg.Go(func() {
+			if home := (home{dir}); home.create(t.Context()) == nil {
+				ready.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	require.Equal(t, int32(1), ready.Load())
+	ok(t, "credit", "--dir", dir, "--account", "me", "--units", "1", "--key", "k")
+	in, out := filepath.Join(t.TempDir(), "in.pdf"), filepath.Join(t.TempDir(), "out.pdf")
+	writeInput(t, in, "classic.pdf")
+	ok(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out)
+	ok(t, "verify", "--dir", dir, out)
+}
+
+// A place that cannot be written is found before a unit is taken; a link is
+// followed, a device never replaced.
+func TestOutputPlace(t *testing.T) {
+	dir, in := demo(t)
+	tmp := t.TempDir()
+	for _, out := range []string{filepath.Join(tmp, "missing", "x.pdf"), tmp, os.DevNull, filepath.Join(tmp, strings.Repeat("n", 300))} {
+		code, _, _ := meterai(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out)
+		require.Equal(t, exitFailed, code, out)
+	}
+	st, err := os.Stat(os.DevNull)
+	require.NoError(t, err)
+	require.False(t, st.Mode().IsRegular())
+	require.Equal(t, 10, available(t, dir))
+
+	target, link := filepath.Join(tmp, "target.pdf"), filepath.Join(tmp, "link.pdf")
+	require.NoError(t, os.WriteFile(target, nil, 0o600))
+	require.NoError(t, os.Symlink(target, link))
+	ok(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", link)
+	ok(t, "verify", "--dir", dir, target)
+	left, err := filepath.Glob(filepath.Join(tmp, ".meterai-*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
 func TestInitNeverOverwrites(t *testing.T) {
 	dir, _ := demo(t)
 	code, _, errOut := meterai(t, "init", "--dir", dir)
 	require.Equal(t, exitFailed, code)
-	require.Contains(t, errOut, "initialised already")
+	require.Contains(t, errOut, "is not empty")
 	require.Equal(t, 10, available(t, dir))
 	for _, secret := range []string{"series.json", "pki/stamp-p256.key", "pki/seal-p256.key", "ledger.db"} {
 		st, err := os.Stat(filepath.Join(dir, secret))

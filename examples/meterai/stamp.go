@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"math"
 	"os"
@@ -164,7 +163,8 @@ type stamping struct {
 }
 
 // stamp stamps one document. The sink keeps the update alone: with the input,
-// which the ledger knows by its digest, it is the stamped document.
+// which the ledger knows by its digest, it is the stamped document. Whatever can
+// fail is tried before a unit is taken, the place for the output included.
 func (s *stamper) stamp(ctx context.Context, in, out string) (*stamping, error) {
 	src, size, err := openFile(in)
 	if err != nil {
@@ -182,6 +182,11 @@ func (s *stamper) stamp(ctx context.Context, in, out string) (*stamping, error) 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", in, err)
 	}
+	dst, err := createOut(out)
+	if err != nil {
+		return nil, err
+	}
+	defer dst.discard()
 	receipt, err := s.ledger.Redeem(ctx, s.request(digest, size), func(ctx context.Context, r serial.Reservation, w io.Writer) error {
 		update, _, err := doc.Update(ctx, s.credential, sign.Issue{Number: r.Number, Time: r.Time})
 		if err != nil {
@@ -193,7 +198,10 @@ func (s *stamper) stamp(ctx context.Context, in, out string) (*stamping, error) 
 	if err != nil {
 		return nil, explain(in, err)
 	}
-	return &stamping{number: receipt.Number, warnings: doc.Warnings()}, s.write(ctx, out, src, size, digest, receipt)
+	if err := s.write(ctx, dst, src, size, digest, receipt); err != nil {
+		return nil, fmt.Errorf("%s has serial %s, but %s could not be written; run the command again: %w", in, receipt.Number, out, err)
+	}
+	return &stamping{number: receipt.Number, warnings: doc.Warnings()}, nil
 }
 
 func (s *stamper) request(digest [32]byte, size int64) serial.Request {
@@ -223,28 +231,26 @@ func explain(in string, err error) error {
 	return fmt.Errorf("%s: %w", in, err)
 }
 
-// write makes the stamped document of the input and the kept update, complete
-// or not at all. Input that changed since it was digested is refused.
-func (s *stamper) write(ctx context.Context, out string, src io.ReaderAt, size int64, digest [32]byte, r serial.Receipt) error {
-	return writeFile(out, 0o644, func(w io.Writer) error {
-		h := sha256.New()
-		if _, err := io.Copy(io.MultiWriter(w, h), io.NewSectionReader(src, 0, size)); err != nil {
-			return err
-		}
-		if !sameSum(h, digest) {
-			return sign.ErrChanged
-		}
-		update, err := s.ledger.Output(ctx, r.Number)
-		if err != nil {
-			return err
-		}
-		defer update.Close()
-		_, err = io.Copy(w, update)
+// write makes the stamped document of the input and the kept update. Input that
+// changed since it was digested is refused.
+func (s *stamper) write(ctx context.Context, dst *outFile, src io.ReaderAt, size int64, digest [32]byte, r serial.Receipt) error {
+	h := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(dst, h), io.NewSectionReader(src, 0, size)); err != nil {
 		return err
-	})
+	}
+	if [32]byte(h.Sum(nil)) != digest {
+		return sign.ErrChanged
+	}
+	update, err := s.ledger.Output(ctx, r.Number)
+	if err != nil {
+		return err
+	}
+	defer update.Close()
+	if _, err := io.Copy(dst, update); err != nil {
+		return err
+	}
+	return dst.commit()
 }
-
-func sameSum(h hash.Hash, want [32]byte) bool { return [32]byte(h.Sum(nil)) == want }
 
 // notSameFile refuses to replace the input, which is needed to write the
 // document again.
