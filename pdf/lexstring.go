@@ -1,6 +1,10 @@
 package pdf
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/hex"
+	"strings"
+)
 
 // literalString reads a string in parentheses (ISO 32000-2, 7.3.4.2).
 func (l *lexer) literalString() (String, error) {
@@ -92,38 +96,58 @@ func octal(raw []byte) (v byte, n int) {
 func (l *lexer) hexString() (String, error) {
 	start := l.pos
 	l.pos++
-	var out []byte
-	high := int8(-1)
+	var out strings.Builder
+	var high, digits byte // of a pair of digits that is under way
 	for l.peek() >= 0 {
 		rest := l.buf[l.pos:]
-		if out == nil {
-			out = make([]byte, 0, max(bytes.IndexByte(rest, '>'), 0)/2+1)
+		if out.Len() == 0 {
+			out.Grow(max(bytes.IndexByte(rest, '>'), 0)/2 + 1)
 		}
-		for i, c := range rest {
+		if digits == 0 {
+			n := plainHex(&out, rest)
+			rest = rest[n:]
+			l.pos += n
+		}
+		for _, c := range rest {
 			v := hexValues[c]
 			switch {
-			case v >= 0 && high >= 0:
-				out = append(out, byte(high)<<4|byte(v))
-				high = -1
+			case v >= 0 && digits == 0:
+				high, digits = byte(v), 1
 			case v >= 0:
-				high = v
+				out.WriteByte(high<<4 | byte(v))
+				digits = 0
 			case c == '>':
-				l.pos += i + 1
-				if high >= 0 {
-					out = append(out, byte(high)<<4)
+				l.pos++
+				if digits > 0 {
+					out.WriteByte(high << 4)
 				}
-				return String(out), nil
+				return String(out.String()), nil
 			case !isWhite(int(c)):
-				l.pos += i
 				return "", malformed(l.offset(), "bad digit in a hexadecimal string")
 			}
+			l.pos++
 		}
-		l.pos += len(rest)
 	}
 	if l.err != nil {
 		return "", l.err
 	}
 	return "", malformed(l.offsetOf(start), "hexadecimal string without end")
+}
+
+// plainHex decodes as many whole blocks of b as hold digits alone, and returns
+// how many bytes it took: signatures are long and have nothing else.
+func plainHex(out *strings.Builder, b []byte) int {
+	const block = 512
+	var buf [block / 2]byte
+	n := 0
+	for len(b)-n >= block {
+		if _, err := hex.Decode(buf[:], b[n:n+block]); err != nil {
+			break
+		}
+		out.Write(buf[:])
+		n += block
+	}
+	return n
 }
 
 // hexValues gives the value of a hexadecimal digit, -1 for every other byte.
