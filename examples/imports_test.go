@@ -17,6 +17,7 @@ const module = "github.com/seed-574216e4/meterai/"
 // may import directly. A package that is not listed may import none. Tests
 // that stand outside of their package may use testdata.
 var mayImport = map[string][]string{
+	"serial/postgres":       {"serial"},
 	"serial/sqlite":         {"serial"},
 	"serial/storetest":      {"serial"},
 	"sign/seal":             {"serial"},
@@ -27,6 +28,7 @@ var mayImport = map[string][]string{
 
 // drivers are modules that only leaf packages may pull in.
 var drivers = map[string][]string{
+	"github.com/jackc/":            {"serial/postgres"},
 	"modernc.org/":                 {"serial/sqlite"},
 	"github.com/skip2/go-qrcode":   {"sign/seal"},
 	"rsc.io/qr":                    {"sign/seal"},

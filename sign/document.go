@@ -24,6 +24,7 @@ type Document struct {
 	place    *placement // nil when invisible
 	form     *form
 	warnings []string
+	plan     *plan
 	digest   *[sha256.Size]byte // once known
 	state    hash.Hash          // SHA-256 after the whole source, with digest
 }
@@ -62,6 +63,9 @@ func Open(r io.ReaderAt, size int64, opt *Options) (*Document, error) {
 		return nil, err
 	}
 	if d.place, err = newPlacement(f, &d.opt); err != nil {
+		return nil, err
+	}
+	if d.plan, err = d.newPlan(); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -124,8 +128,10 @@ func (d *Document) Sign(ctx context.Context, w io.Writer, cred *Credential, is I
 	if err != nil {
 		return nil, err
 	}
-	_, err = w.Write(update)
-	return res, err
+	if _, err := w.Write(update); err != nil {
+		return nil, fmt.Errorf("sign: writing the update: %w", err)
+	}
+	return res, nil
 }
 
 // Update makes the update alone: appended to the source it is the signed

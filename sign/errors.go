@@ -49,3 +49,9 @@ func (e *StampError) Error() string {
 }
 
 func (e *StampError) Unwrap() error { return e.Err }
+
+// A PreparedError reports a [Prepared] that cannot be finished: it was changed,
+// or made for something else.
+type PreparedError struct{ What string }
+
+func (e *PreparedError) Error() string { return "sign: prepared document: " + e.What }

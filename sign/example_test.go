@@ -3,50 +3,163 @@ package sign_test
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/rand"
+	"encoding/json"
 	"fmt"
+	"log"
 	"time"
 
 	"github.com/seed-574216e4/meterai/serial"
 	"github.com/seed-574216e4/meterai/sign"
+	"github.com/seed-574216e4/meterai/sign/seal"
 	"github.com/seed-574216e4/meterai/testdata/pdfs"
 	"github.com/seed-574216e4/meterai/testdata/pki"
 )
+
+// exampleNumber stands for the number that a ledger reserves.
+func exampleNumber() serial.Number {
+	scheme, err := serial.NewScheme('0', "ZZ", [32]byte{1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	n, err := scheme.Number(0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return n
+}
 
 // Stamp a document: preflight, then seal, appearance and signature in one
 // update.
 func Example() {
 	specimen, err := pki.New(nil)
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	id := specimen.StampP256
 	credential, err := sign.NewCredential(id.Cert, id.Chain, id.Key, nil)
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	file, _ := pdfs.Get("classic.pdf")
+	file, err := pdfs.Get("classic.pdf")
+	if err != nil {
+		log.Fatal(err)
+	}
 	source := file.Bytes()
 
 	doc, err := sign.Open(bytes.NewReader(source), int64(len(source)), &sign.Options{
 		Stamp: &sign.Stamp{Value: 10000, Specimen: true, Seal: specimen.SealP256},
 	})
 	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	number, _ := serial.Parse("0ZZ-0000-0000-0000-0000-J7B") // from a ledger in real life
-	if number.IsZero() {
-		scheme, _ := serial.NewScheme('0', "ZZ", [32]byte{1})
-		number, _ = scheme.Number(0)
+		log.Fatal(err)
 	}
 	var out bytes.Buffer
-	result, err := doc.Sign(context.Background(), &out, credential, sign.Issue{Number: number, Time: time.Now()})
+	result, err := doc.Sign(context.Background(), &out, credential, sign.Issue{Number: exampleNumber()})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	fmt.Println(bytes.HasPrefix(out.Bytes(), source), result.Page, result.Length == int64(out.Len()))
 	// Output: true 1 true
+}
+
+// The signing key is somewhere else: only the message travels there, and the
+// prepared document waits as a small file.
+func ExampleDocument_Prepare() {
+	specimen, err := pki.New(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	id := specimen.StampP256
+	credential, err := sign.NewCredential(id.Cert, id.Chain, nil, nil) // no key here
+	if err != nil {
+		log.Fatal(err)
+	}
+	file, err := pdfs.Get("form.pdf")
+	if err != nil {
+		log.Fatal(err)
+	}
+	source, ctx := file.Bytes(), context.Background()
+
+	doc, err := sign.Open(bytes.NewReader(source), int64(len(source)), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	prepared, err := doc.Prepare(ctx, credential, sign.Issue{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	state, err := json.Marshal(prepared)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// Elsewhere, and later.
+	var later sign.Prepared
+	if err := json.Unmarshal(state, &later); err != nil {
+		log.Fatal(err)
+	}
+	signature, err := id.Key.Sign(rand.Reader, later.Digest(credential.Algorithm()), crypto.SHA256)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	var out bytes.Buffer
+	result, err := later.Finish(ctx, &out, bytes.NewReader(source), int64(len(source)), credential, signature)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result.Length == int64(out.Len()), len(state) < 64<<10)
+	// Output: true true
+}
+
+// The seal's key is somewhere else: its round trip comes before the signature.
+func ExampleDocument_NewSeal() {
+	specimen, err := pki.New(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	id := specimen.StampRSA
+	credential, err := sign.NewCredential(id.Cert, id.Chain, id.Key, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	key, err := seal.NewKey(specimen.SealEd25519.Public())
+	if err != nil {
+		log.Fatal(err)
+	}
+	file, err := pdfs.Get("classic.pdf")
+	if err != nil {
+		log.Fatal(err)
+	}
+	source, ctx := file.Bytes(), context.Background()
+
+	doc, err := sign.Open(bytes.NewReader(source), int64(len(source)), &sign.Options{
+		Stamp: &sign.Stamp{Value: 10000, Specimen: true, Key: key},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	issue := sign.Issue{Number: exampleNumber(), Time: time.Unix(1_800_000_000, 0)}
+	unsigned, err := doc.NewSeal(ctx, issue)
+	if err != nil {
+		log.Fatal(err)
+	}
+	message, err := unsigned.Message(key) // to be signed elsewhere
+	if err != nil {
+		log.Fatal(err)
+	}
+	signature, err := specimen.SealEd25519.Sign(rand.Reader, message, crypto.Hash(0))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if issue.Seal, err = unsigned.Finish(key, signature); err != nil {
+		log.Fatal(err)
+	}
+	update, result, err := doc.Update(ctx, credential, issue)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(source)+len(update) == int(result.Length), len(result.Seal))
+	// Output: true 130
 }

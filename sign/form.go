@@ -9,12 +9,11 @@ import (
 // A form is what the source says about its interactive form and its
 // permissions (ISO 32000-2, 12.7.3 and 12.8.2).
 type form struct {
-	catalog  pdf.Dict
-	dict     pdf.Dict // nil when the source has no form
-	ref      pdf.Ref  // of dict; zero when it is direct in the catalog
-	fields   pdf.Array
-	fieldRef pdf.Ref // of fields; zero when they are direct in dict
-	flags    int64   // SigFlags
+	catalog pdf.Dict
+	dict    pdf.Dict // nil when the source has no form
+	ref     pdf.Ref  // of dict; zero when it is direct in the catalog
+	fields  pdf.Array
+	flags   int64 // SigFlags
 }
 
 func readForm(f *pdf.File) (*form, error) {
@@ -34,14 +33,8 @@ func readForm(f *pdf.File) (*form, error) {
 		m.ref = pdf.Ref{} // a reference to nothing
 		return m, nil
 	}
-	if ref, ok := m.dict["Fields"].(pdf.Ref); ok {
-		m.fieldRef = ref
-	}
 	if m.fields, err = f.Array(m.dict["Fields"]); err != nil {
 		return nil, fmt.Errorf("sign: form fields: %w", err)
-	}
-	if m.fields == nil {
-		m.fieldRef = pdf.Ref{}
 	}
 	m.flags, err = f.Int(m.dict["SigFlags"])
 	if err != nil {
@@ -54,31 +47,20 @@ func readForm(f *pdf.File) (*form, error) {
 func (m *form) signed() bool { return m.flags&1 != 0 || m.catalog["Perms"] != nil }
 
 // addField puts the field into the form, keeping every other entry of it
-// (/DR, /DA, /NeedAppearances, /Q). It changes the catalog only when it must
-// and reports whether it did.
+// (/DR, /DA, /NeedAppearances, /Q). The form gets an array of its own: one that
+// is an object may be something else as well, the annotations of a page for
+// example. It reports whether it changed the catalog.
 func (m *form) addField(u *pdf.Update, catalog pdf.Dict, field pdf.Ref) bool {
-	fields := append(m.fields[:len(m.fields):len(m.fields)], field)
-	inForm := m.fieldRef == (pdf.Ref{})
-	if !inForm {
-		u.Set(m.fieldRef, fields)
-		if m.flags&3 == 3 {
-			return false
-		}
-	}
 	dict := cloneDict(m.dict)
-	if inForm {
-		dict["Fields"] = fields
-	}
+	dict["Fields"] = append(m.fields[:len(m.fields):len(m.fields)], field)
 	dict["SigFlags"] = pdf.Integer(m.flags | 3)
-	if m.ref != (pdf.Ref{}) {
+	switch {
+	case m.ref != (pdf.Ref{}):
 		u.Set(m.ref, dict)
 		return false
-	}
-	if m.dict == nil {
-		ref := u.Alloc()
-		u.Set(ref, dict)
-		catalog["AcroForm"] = ref
-	} else {
+	case m.dict == nil:
+		catalog["AcroForm"] = u.Add(dict)
+	default:
 		catalog["AcroForm"] = dict
 	}
 	return true

@@ -7,6 +7,8 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -112,4 +114,32 @@ func verified(t testing.TB, b []byte) *verify.Report {
 	r, err := verify.Document(context.Background(), bytes.NewReader(b), int64(len(b)), trusted(t))
 	require.NoError(t, err)
 	return r
+}
+
+// tinyPDF is a file of one page, with entries added to page, catalog and
+// trailer; object 5 is an empty array.
+func tinyPDF(page, catalog, trailer string) []byte {
+	objects := []string{
+		"<</Type/Catalog/Pages 2 0 R" + catalog + ">>",
+		"<</Type/Pages/Count 1/Kids[3 0 R]>>",
+		"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R" + page + ">>",
+		"<</Length 0>>stream\n\nendstream",
+		"[]",
+	}
+	out := []byte("%PDF-1.7\n")
+	var offsets []int
+	for i, o := range objects {
+		offsets = append(offsets, len(out))
+		out = fmt.Appendf(out, "%d 0 obj\n%s\nendobj\n", i+1, o)
+	}
+	xref := len(out)
+	out = fmt.Appendf(out, "xref\n0 %d\n0000000000 65535 f \n", len(objects)+1)
+	for _, offset := range offsets {
+		out = fmt.Appendf(out, "%010d 00000 n \n", offset)
+	}
+	size := ""
+	if !strings.Contains(trailer, "/Size") {
+		size = fmt.Sprintf("/Size %d", len(objects)+1)
+	}
+	return fmt.Appendf(out, "trailer\n<<%s/Root 1 0 R%s>>\nstartxref\n%d\n%%%%EOF\n", size, trailer, xref)
 }

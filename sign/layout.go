@@ -19,39 +19,52 @@ type layout struct {
 // byteRangeRoom holds three numbers of up to 19 digits and a space before each.
 const byteRangeRoom = 3 * 20
 
-// layout makes the update of one signature: field and widget, appearance,
-// signature dictionary, and the page, form and catalog that name them.
-func (d *Document) layout(cred *Credential, is Issue) (*layout, error) {
-	l := &layout{result: Result{
-		Number: is.Number, Time: is.Time, Page: d.place.page.Number, Rect: d.place.seen,
-		SourceLength: d.file.Size(), SourceDigest: *d.digest,
-	}}
-	contents := &pdf.Reserved{Size: 2*cred.template.MaxSize() + 2, Hex: true}
-	byteRange := &pdf.Reserved{Size: byteRangeRoom}
-	dict := d.signatureDict(is, contents, byteRange)
+// A plan is the part of the update that does not depend on seal and signature:
+// the page, the form and the catalog that name the new field. It is laid out
+// once when the document is opened, so that whatever keeps a file from being
+// updated is found before a serial number is taken.
+type plan struct {
+	update                       *pdf.Update
+	signature, field, appearance pdf.Ref
+}
+
+func (d *Document) newPlan() (*plan, error) {
 	u := pdf.NewUpdate(d.file)
-	signature, field := u.Alloc(), u.Alloc()
-	widget := d.widget(signature)
+	p := &plan{update: u, signature: u.Alloc(), field: u.Alloc()}
 	if d.opt.Stamp != nil {
-		if err := d.addStamp(u, is, dict, widget, &l.result); err != nil {
-			return nil, err
-		}
+		p.appearance = u.Alloc()
 	}
-	l.result.Field = d.fieldName(is)
-	widget["T"] = pdf.TextString(l.result.Field)
-	u.Set(signature, dict)
-	u.Set(field, widget)
-	if err := d.place.addWidget(u, d.file, field); err != nil {
+	if err := d.place.addWidget(u, d.file, p.field); err != nil {
 		return nil, err
 	}
 	catalog := cloneDict(d.form.catalog)
-	changed := d.form.addField(u, catalog, field)
+	changed := d.form.addField(u, catalog, p.field)
 	changed = declareExtension(d.file, catalog) || changed
 	if changed {
 		u.Set(d.file.CatalogRef(), catalog)
 	}
+	_, err := u.Bytes()
+	return p, err
+}
+
+// layout makes the update of one signature: what the plan has, and field and
+// widget, appearance and signature dictionary.
+func (d *Document) layout(cred *Credential, is Issue) (*layout, error) {
+	l := &layout{result: Result{Number: is.Number, Time: is.Time, SourceLength: d.file.Size(), SourceDigest: *d.digest}}
+	contents := &pdf.Reserved{Size: 2*cred.template.MaxSize() + 2, Hex: true}
+	byteRange := &pdf.Reserved{Size: byteRangeRoom}
+	dict := d.signatureDict(is, contents, byteRange)
+	l.result.Field = d.fieldName(is)
+	widget := d.widget(l.result.Field)
+	if d.opt.Stamp != nil {
+		if err := d.addStamp(is, dict, widget, &l.result); err != nil {
+			return nil, err
+		}
+	}
+	d.plan.update.Set(d.plan.signature, dict)
+	d.plan.update.Set(d.plan.field, widget)
 	var err error
-	if l.update, err = u.Bytes(); err != nil {
+	if l.update, err = d.plan.update.Bytes(); err != nil {
 		return nil, err
 	}
 	l.close(contents, byteRange)
@@ -100,15 +113,16 @@ func (d *Document) signatureDict(is Issue, contents, byteRange *pdf.Reserved) pd
 
 // widget is the merged field and widget annotation (ISO 32000-2, 12.7.5.5 and
 // 12.5.6.19); flags 132 are Print and Locked.
-func (d *Document) widget(signature pdf.Ref) pdf.Dict {
+func (d *Document) widget(name string) pdf.Dict {
 	return pdf.Dict{
 		"Type":    pdf.Name("Annot"),
 		"Subtype": pdf.Name("Widget"),
 		"FT":      pdf.Name("Sig"),
+		"T":       pdf.TextString(name),
 		"F":       pdf.Integer(132),
 		"Rect":    d.place.user.Array(),
 		"P":       d.place.page.Ref,
-		"V":       signature,
+		"V":       d.plan.signature,
 	}
 }
 

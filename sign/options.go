@@ -2,6 +2,9 @@ package sign
 
 import (
 	"crypto"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"time"
 
 	"github.com/seed-574216e4/meterai/pdf"
@@ -14,7 +17,8 @@ import (
 type Options struct {
 	// Stamp is the stamp to be made; nil signs without one.
 	Stamp *Stamp
-	// Page is the stamp's page, counted from 1; zero is the last page.
+	// Page is the stamp's page, counted from 1; zero is the last page, and
+	// negative numbers count from the end: -1 is the last.
 	Page int
 	// At is the stamp's lower left corner, in points from the bottom left of
 	// the page as people see it (after /Rotate and /CropBox). Nil puts it at
@@ -49,7 +53,7 @@ type Stamp struct {
 	// Currency is an ISO 4217 code; empty is "IDR".
 	Currency string
 	// Words is the tariff in words as printed; empty is Indonesian words for
-	// IDR and nothing for other currencies.
+	// IDR and the code of any other currency.
 	Words string
 	// Specimen marks a stamp of a test credential: the seal says so and the
 	// appearance carries the word SPECIMEN.
@@ -68,7 +72,8 @@ type Stamp struct {
 type Issue struct {
 	// Number is the serial number; it must be there when Options.Stamp is.
 	Number serial.Number
-	// Time is the claimed time of signing, in whole seconds; zero is now. The
+	// Time is the claimed time of signing, in whole seconds, from 1970 to the
+	// year 9999; zero is now. The
 	// same number with the same time gives the same seal, so a stamp that was
 	// interrupted can be made again (see serial.Reservation).
 	Time time.Time
@@ -85,8 +90,23 @@ type Result struct {
 	Rect         pdf.Rect      // as people see the page, points; zero when invisible
 	Time         time.Time     // claimed time, /M
 	SourceLength int64         // bytes of the source
-	SourceDigest [32]byte      // SHA-256 of the source
+	SourceDigest Digest        // SHA-256 of the source
 	Length       int64         // bytes of the signed document
 	Seal         []byte        // the seal as encoded; nil without a stamp
 	SealText     string        // what the printed symbol carries
+}
+
+// A Digest is a SHA-256; as text it is hexadecimal.
+type Digest [sha256.Size]byte
+
+// MarshalText gives 64 hexadecimal digits.
+func (d Digest) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d[:]), nil }
+
+// UnmarshalText reads 64 hexadecimal digits.
+func (d *Digest) UnmarshalText(text []byte) error {
+	if hex.DecodedLen(len(text)) != len(d) {
+		return errors.New("sign: a digest has 64 hexadecimal digits")
+	}
+	_, err := hex.Decode(d[:], text)
+	return err
 }

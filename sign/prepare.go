@@ -16,16 +16,15 @@ import (
 const preparedVersion = 1
 
 // A Prepared document lacks nothing but the signature's value. It marshals to
-// JSON (bytes as base64), of a size that does not depend on the source, and
-// holds no secret; whoever may change it can have another update signed, so it
-// is to be kept like the source.
+// JSON (bytes as base64, digests in hexadecimal), of a size that does not depend
+// on the source, and holds no secret. Finish notices when it was changed.
 type Prepared struct {
 	Version     int
-	Certificate [sha256.Size]byte // SHA-256 of the signing certificate
-	Attributes  []byte            // signed attributes, DER, tag SET: the message
-	Update      []byte            // what will be appended to the source
-	Contents    int               // offset in Update of the '<' of /Contents
-	Size        int               // bytes of /Contents with its brackets
+	Certificate Digest // SHA-256 of the signing certificate
+	Attributes  []byte // signed attributes, DER, tag SET: the message
+	Update      []byte // what will be appended to the source
+	Contents    int    // offset in Update of the '<' of /Contents
+	Size        int    // bytes of /Contents with its brackets
 	Result      Result
 }
 
@@ -47,6 +46,9 @@ func (d *Document) Prepare(ctx context.Context, cred *Credential, is Issue) (*Pr
 // state after the source.
 func (d *Document) prepare(h hash.Hash, cred *Credential, is Issue) (*Prepared, error) {
 	is = is.withTime()
+	if is.Time.Unix() < 0 || is.Time.Year() > 9999 {
+		return nil, &StampError{What: "the time does not fit a date of PDF"}
+	}
 	l, err := d.layout(cred, is)
 	if err != nil {
 		return nil, err
@@ -78,8 +80,10 @@ func (p *Prepared) Digest(alg cms.Algorithm) []byte {
 
 // Finish checks the signature with the certificate of cred, which is the one
 // that was prepared for, reads the source again and writes the signed document
-// to w. A source that is not the prepared one gives [ErrChanged], after some
-// of it was written. ECDSA signatures are in DER.
+// to w. A source that is not the prepared one gives [ErrChanged], a prepared
+// document that was changed a *[PreparedError], both after some of the source
+// was written; a signature that does not verify a *cms.VerifyError before that.
+// ECDSA signatures are in DER.
 func (p *Prepared) Finish(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, cred *Credential, signature []byte) (*Result, error) {
 	if cred == nil {
 		return nil, ErrNoKey
@@ -95,29 +99,35 @@ func (p *Prepared) Finish(ctx context.Context, w io.Writer, r io.ReaderAt, size 
 	if err := done.embed(cred, signature); err != nil {
 		return nil, err
 	}
-	sum := sha256.New()
-	if err := copySource(ctx, w, r, size, sum); err != nil {
+	sum, signed := sha256.New(), cred.template.Algorithm.Hash().New()
+	if err := copySource(ctx, w, r, size, sum, signed); err != nil {
 		return nil, err
 	}
-	if [sha256.Size]byte(sum.Sum(nil)) != p.Result.SourceDigest {
+	if Digest(sum.Sum(nil)) != p.Result.SourceDigest {
 		return nil, ErrChanged
 	}
-	res := p.Result
-	_, err := w.Write(done.Update)
-	return &res, err
+	signed.Write(p.Update[:p.Contents])
+	signed.Write(p.Update[p.Contents+p.Size:])
+	if !bytes.Equal(cred.template.SignedAttributes(signed.Sum(nil)), p.Attributes) {
+		return nil, &PreparedError{What: "the update is not the one that was signed"}
+	}
+	if _, err := w.Write(done.Update); err != nil {
+		return nil, fmt.Errorf("sign: writing the update: %w", err)
+	}
+	return &done.Result, nil
 }
 
 // check refuses what did not come from Prepare with the same certificate.
 func (p *Prepared) check(cred *Credential) error {
 	switch {
 	case p.Version != preparedVersion:
-		return fmt.Errorf("sign: prepared document of version %d, want %d", p.Version, preparedVersion)
+		return &PreparedError{What: fmt.Sprintf("version %d, want %d", p.Version, preparedVersion)}
 	case p.Certificate != sha256.Sum256(cred.Certificate().Raw):
-		return fmt.Errorf("sign: the document was prepared for another certificate")
+		return &PreparedError{What: "it was made for another certificate"}
 	case p.Contents < 0 || p.Size < 2 || p.Contents > len(p.Update)-p.Size,
 		p.Update[p.Contents] != '<' || p.Update[p.Contents+p.Size-1] != '>',
 		p.Result.Length != p.Result.SourceLength+int64(len(p.Update)):
-		return fmt.Errorf("sign: the prepared document is damaged")
+		return &PreparedError{What: "its parts do not fit together"}
 	}
 	return nil
 }
@@ -125,7 +135,7 @@ func (p *Prepared) check(cred *Credential) error {
 // embed checks the signature and puts the CMS into the update.
 func (p *Prepared) embed(cred *Credential, signature []byte) error {
 	if err := cred.template.Check(p.Attributes, signature); err != nil {
-		return fmt.Errorf("sign: the key gave a signature that its certificate does not verify: %w", err)
+		return fmt.Errorf("sign: the signature is not the certificate's: %w", err)
 	}
 	der, err := cred.template.Finish(p.Attributes, signature)
 	if err != nil {
@@ -133,7 +143,7 @@ func (p *Prepared) embed(cred *Credential, signature []byte) error {
 	}
 	room := p.Update[p.Contents+1 : p.Contents+p.Size-1]
 	if hex.EncodedLen(len(der)) > len(room) {
-		return fmt.Errorf("sign: the CMS takes %d bytes, reserved are %d", len(der), len(room)/2)
+		return &PreparedError{What: fmt.Sprintf("the signature takes %d bytes, reserved are %d", len(der), len(room)/2)}
 	}
 	hex.Encode(room, der)
 	return nil

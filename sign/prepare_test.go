@@ -93,6 +93,16 @@ func TestRemoteKeys(t *testing.T) {
 			require.Error(t, err)
 		}
 	})
+	t.Run("a changed update", func(t *testing.T) {
+		for _, at := range []int{0, later.Contents - 1, later.Contents + later.Size, len(later.Update) - 1} {
+			bad := later
+			bad.Update = bytes.Clone(later.Update)
+			bad.Update[at] ^= 1
+			_, err := bad.Finish(t.Context(), io.Discard, bytes.NewReader(src), int64(len(src)), remote, signature)
+			var changed *sign.PreparedError
+			require.ErrorAs(t, err, &changed, "byte %d", at)
+		}
+	})
 	t.Run("a seal of another issue", func(t *testing.T) {
 		moved := is
 		moved.Number = numberOf(t, 13)

@@ -15,6 +15,7 @@ import (
 	"github.com/seed-574216e4/meterai/pdf"
 	"github.com/seed-574216e4/meterai/sign"
 	"github.com/seed-574216e4/meterai/sign/cms"
+	"github.com/seed-574216e4/meterai/sign/seal"
 	"github.com/seed-574216e4/meterai/testdata/pdfs"
 	"github.com/seed-574216e4/meterai/testdata/pki"
 	"github.com/seed-574216e4/meterai/verify"
@@ -159,7 +160,12 @@ func TestRefusedBeforeANumberIsTaken(t *testing.T) {
 		{"seal key of another kind", func(o *sign.Options) { o.Stamp.Seal = specimen(t).StampRSA.Key }, &bad},
 		{"prefix", func(o *sign.Options) { o.Stamp.Prefix = "https://lower.case/" }, &bad},
 		{"words", func(o *sign.Options) { o.Stamp.Words = "\u5341" }, &bad},
-		{"no words for the currency", func(o *sign.Options) { o.Stamp.Currency = "EUR" }, &bad},
+		{"no currency", func(o *sign.Options) { o.Stamp.Currency = "E\x00R" }, &bad},
+		{"two seal keys", func(o *sign.Options) {
+			key, err := seal.NewKey(specimen(t).SealEd25519.Public())
+			require.NoError(t, err)
+			o.Stamp.Key = key
+		}, &bad},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			opt := stampOptions(t)
@@ -171,6 +177,47 @@ func TestRefusedBeforeANumberIsTaken(t *testing.T) {
 	}
 }
 
+// Whatever keeps a file from being updated is found by Open.
+func TestRefusedShapes(t *testing.T) {
+	for name, src := range map[string][]byte{
+		"annotations that are no array": tinyPDF("/Annots<</A 1>>", "", ""),
+		"fields that are no array":      tinyPDF("", "/AcroForm<</Fields 7>>", ""),
+		"form that is no dictionary":    tinyPDF("", "/AcroForm 7", ""),
+		"object numbers used up":        tinyPDF("", "", "/Size 8388608"),
+	} {
+		_, err := sign.Open(bytes.NewReader(src), int64(len(src)), stampOptions(t))
+		require.Error(t, err, name)
+	}
+	src := tinyPDF("", "", "")
+	require.Equal(t, verify.TotalPassed, verified(t, stamp(t, src, stampOptions(t), sign.Issue{Number: numberOf(t, 1)})).Indication)
+}
+
+// An array that is the form's fields and another page's annotations gets
+// nothing of the stamp.
+func TestSharedFieldsArray(t *testing.T) {
+	src := tinyPDF("/Annots 5 0 R", "/AcroForm<</Fields 5 0 R>>", "")
+	first := stamp(t, src, stampOptions(t), sign.Issue{Number: numberOf(t, 1)})
+	second := stamp(t, first, &sign.Options{Stamp: stampOptions(t).Stamp, At: &sign.Point{X: 36, Y: 400}}, sign.Issue{Number: numberOf(t, 2)})
+	report := verified(t, second)
+	require.Len(t, report.Signatures, 2)
+	require.Equal(t, verify.TotalPassed, report.Indication, "%v", report)
+	require.Equal(t, 1, bytes.Count(second, []byte("5 0 obj")), "the shared array was changed")
+}
+
+func TestInvisibleHasNoPlace(t *testing.T) {
+	_, res, err := open(t, fileBytes(t, "classic.pdf"), nil).Update(t.Context(), credential(t, specimen(t).StampP256), sign.Issue{})
+	require.NoError(t, err)
+	require.Zero(t, res.Page)
+	require.Zero(t, res.Rect)
+}
+
+func TestOtherCurrency(t *testing.T) {
+	opt := stampOptions(t)
+	opt.Stamp.Currency, opt.Stamp.Value = "EUR", 25
+	report := verified(t, stamp(t, fileBytes(t, "classic.pdf"), opt, sign.Issue{Number: numberOf(t, 1)}))
+	require.Equal(t, uint32(25), report.Signatures[0].Stamp.Value)
+}
+
 func TestIssueIsChecked(t *testing.T) {
 	doc := open(t, fileBytes(t, "classic.pdf"), stampOptions(t))
 	cred := credential(t, specimen(t).StampP256)
@@ -178,6 +225,7 @@ func TestIssueIsChecked(t *testing.T) {
 	for name, is := range map[string]sign.Issue{
 		"no number":   {},
 		"before 1970": {Number: numberOf(t, 1), Time: time.Unix(-1, 0)},
+		"year 10000":  {Number: numberOf(t, 1), Time: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)},
 		"not a seal":  {Number: numberOf(t, 1), Seal: []byte("seal")},
 	} {
 		_, err := doc.Sign(t.Context(), io.Discard, cred, is)

@@ -10,12 +10,7 @@ import (
 	"github.com/seed-574216e4/meterai/sign/seal"
 )
 
-// Limits of what a seal can hold.
-const (
-	maxSource   = 1<<40 - 1 // bytes of the document, five bytes in the seal
-	minSealTime = 0         // seconds since 1970
-	maxSealTime = 1<<40 - 1
-)
+const maxSource = 1<<40 - 1 // bytes of the document, five bytes in the seal
 
 // contentRoom is a little more than the appearance of a stamp takes, in bytes.
 const contentRoom = 28 << 10
@@ -30,20 +25,38 @@ func (s *Stamp) check() (*seal.Key, error) {
 	if s.Value == 0 {
 		return nil, &StampError{What: "the value must not be zero"}
 	}
-	key := s.Key
-	if key == nil {
-		if s.Seal == nil {
-			return nil, &StampError{What: "it needs a seal key", Err: ErrNoKey}
-		}
-		var err error
-		if key, err = seal.NewKey(s.Seal.Public()); err != nil {
-			return nil, &StampError{What: "seal key", Err: err}
-		}
+	if c := s.currency(); len(c) != 3 || strings.Trim(c, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return nil, &StampError{What: "the currency is not a code of three letters"}
 	}
 	if _, err := s.symbolSize(); err != nil {
 		return nil, err
 	}
+	return s.sealKey()
+}
+
+// sealKey gives the public seal key, which both fields must agree on.
+func (s *Stamp) sealKey() (*seal.Key, error) {
+	if s.Seal == nil {
+		if s.Key == nil {
+			return nil, &StampError{What: "it needs a seal key", Err: ErrNoKey}
+		}
+		return s.Key, nil
+	}
+	key, err := seal.NewKey(s.Seal.Public())
+	if err != nil {
+		return nil, &StampError{What: "seal key", Err: err}
+	}
+	if s.Key != nil && s.Key.Hash() != key.Hash() {
+		return nil, &StampError{What: "Seal and Key are two different keys"}
+	}
 	return key, nil
+}
+
+func (s *Stamp) currency() string {
+	if s.Currency == "" {
+		return "IDR"
+	}
+	return s.Currency
 }
 
 // symbolSize is the size of every symbol of this tariff, in modules: a seal
@@ -57,10 +70,13 @@ func (s *Stamp) symbolSize() (int, error) {
 }
 
 func (s *Stamp) words() string {
-	if s.Words == "" && (s.Currency == "" || s.Currency == "IDR") {
+	switch {
+	case s.Words != "":
+		return s.Words
+	case s.currency() == "IDR":
 		return artwork.Words(s.Value)
 	}
-	return s.Words
+	return s.Currency
 }
 
 // NaturalSize is the size in points in which the tariff's stamps are drawn
@@ -90,9 +106,6 @@ func (d *Document) NewSeal(ctx context.Context, is Issue) (*seal.Seal, error) {
 func (d *Document) newSeal(is Issue) (*seal.Seal, error) {
 	if is.Number.IsZero() {
 		return nil, &StampError{What: "it needs a serial number"}
-	}
-	if t := is.Time.Unix(); t < minSealTime || t > maxSealTime {
-		return nil, &StampError{What: "the time does not fit a seal"}
 	}
 	return &seal.Seal{
 		Specimen:       d.opt.Stamp.Specimen,
@@ -139,7 +152,7 @@ func (d *Document) sealed(is Issue) ([]byte, error) {
 }
 
 // addStamp makes the seal and its appearance and names both in the dictionaries.
-func (d *Document) addStamp(u *pdf.Update, is Issue, signature, widget pdf.Dict, res *Result) error {
+func (d *Document) addStamp(is Issue, signature, widget pdf.Dict, res *Result) error {
 	encoded, err := d.sealed(is)
 	if err != nil {
 		return err
@@ -158,17 +171,17 @@ func (d *Document) addStamp(u *pdf.Update, is Issue, signature, widget pdf.Dict,
 	if err != nil {
 		return &StampError{What: "appearance", Err: err}
 	}
-	form := u.Alloc()
-	u.Set(form, &pdf.Stream{Dict: pdf.Dict{
+	d.plan.update.Set(d.plan.appearance, &pdf.Stream{Dict: pdf.Dict{
 		"Type":      pdf.Name("XObject"),
 		"Subtype":   pdf.Name("Form"),
 		"BBox":      pdf.Rect{URX: d.place.width, URY: d.place.height}.Array(),
 		"Matrix":    d.place.matrix.Array(),
 		"Resources": pdf.Raw(artwork.Resources()),
 	}, Data: content})
-	widget["AP"] = pdf.Dict{"N": form}
+	widget["AP"] = pdf.Dict{"N": d.plan.appearance}
 	signature["MeteraiSeal"] = hexString(encoded)
 	res.Seal, res.SealText = encoded, text
+	res.Page, res.Rect = d.place.page.Number, d.place.seen
 	return nil
 }
 

@@ -96,16 +96,20 @@ func readJSON(path string, v any) error {
 }
 
 // openFile opens a regular file for reading at any offset and gives its size.
+// Asking first keeps it from waiting for the writer of a pipe.
 func openFile(path string) (*os.File, int64, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, 0, fmt.Errorf("%s is not a regular file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, 0, err
 	}
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a regular file", path)
-	}
-	if err != nil {
+	if st, err = f.Stat(); err != nil {
 		f.Close()
 		return nil, 0, err
 	}

@@ -42,40 +42,12 @@ func run(ctx context.Context, out string, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ledger, closeLedger, err := openLedger(ctx)
+	dir, err := os.MkdirTemp("", "meterai-quickstart-")
 	if err != nil {
 		return err
 	}
-	defer closeLedger()
-	if _, err := ledger.Credit(ctx, "me", 10, []byte("invoice-1")); err != nil {
-		return err
-	}
-
-	// 1. Preflight: whatever can be refused is refused before a serial is taken.
-	doc, err := sign.Open(bytes.NewReader(source), int64(len(source)), &sign.Options{
-		Stamp: &sign.Stamp{Value: 10000, Specimen: true, Seal: specimen.SealP256},
-	})
-	if err != nil {
-		return err
-	}
-	digest, err := doc.Digest(ctx)
-	if err != nil {
-		return err
-	}
-	// 2. Take a unit and a serial, stamp, keep the output. Safe to call again with the same key.
-	credential, err := sign.NewCredential(specimen.StampP256.Cert, specimen.StampP256.Chain, specimen.StampP256.Key, nil)
-	if err != nil {
-		return err
-	}
-	request := serial.Request{Account: "me", Key: []byte("order-1"), Digest: digest, Length: int64(len(source)), Value: 10000}
-	receipt, err := ledger.Redeem(ctx, request, func(ctx context.Context, r serial.Reservation, w io.Writer) error {
-		_, err := doc.Sign(ctx, w, credential, sign.Issue{Number: r.Number, Time: r.Time})
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	stamped, err := readOutput(ctx, ledger, receipt)
+	defer os.RemoveAll(dir)
+	stamped, receipt, err := stamp(ctx, dir, specimen, source)
 	if err != nil {
 		return err
 	}
@@ -84,33 +56,77 @@ func run(ctx context.Context, out string, log io.Writer) error {
 	}
 	fmt.Fprintf(log, "serial %s issued to account %q\n%s written: %d bytes, of which %d are the stamp\n\n",
 		receipt.Number.Grouped(), receipt.Account, out, len(stamped), len(stamped)-len(source))
-
-	// 3. Verify, as whoever trusts the specimen root and the specimen seal key.
-	trust, err := sealTrust(specimen)
-	if err != nil {
-		return err
-	}
-	report, err := verify.Document(ctx, bytes.NewReader(stamped), int64(len(stamped)), &verify.Options{
-		Roots: specimen.Roots(), CRLs: specimen.RevocationLists(), SealTrust: trust,
-	})
+	report, err := check(ctx, specimen, stamped)
 	if err != nil {
 		return err
 	}
 	report.File = out
 	fmt.Fprint(log, report.Text())
-	if code := report.ExitCode(); code != 0 {
+	if report.ExitCode() != 0 {
 		return fmt.Errorf("the stamped document is %s", report.Indication)
 	}
 	return nil
 }
 
-// openLedger makes a ledger in a temporary folder, with the key of its serial numbers.
-func openLedger(ctx context.Context) (*serial.Ledger, func(), error) {
-	dir, err := os.MkdirTemp("", "meterai-quickstart-")
+// stamp buys ten units, takes one and a serial number, and stamps the document.
+func stamp(ctx context.Context, dir string, specimen *pki.PKI, source []byte) ([]byte, serial.Receipt, error) {
+	var none serial.Receipt
+	ledger, closeLedger, err := openLedger(ctx, dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, none, err
 	}
-	var key [32]byte // behind the serial numbers; an issuer keeps it secret for as long as the epoch lasts
+	defer closeLedger()
+	if _, err := ledger.Credit(ctx, "me", 10, []byte("invoice-1")); err != nil {
+		return nil, none, err
+	}
+	// Preflight: whatever can be refused is refused before a serial is taken.
+	doc, err := sign.Open(bytes.NewReader(source), int64(len(source)), &sign.Options{
+		Stamp: &sign.Stamp{Value: 10000, Specimen: true, Seal: specimen.SealP256},
+	})
+	if err != nil {
+		return nil, none, err
+	}
+	digest, err := doc.Digest(ctx)
+	if err != nil {
+		return nil, none, err
+	}
+	id := specimen.StampP256
+	credential, err := sign.NewCredential(id.Cert, id.Chain, id.Key, nil)
+	if err != nil {
+		return nil, none, err
+	}
+	// Take a unit and a serial, stamp, keep the output. Safe to call again with the same key.
+	request := serial.Request{Account: "me", Key: []byte("order-1"), Digest: digest, Length: int64(len(source)), Value: 10000}
+	receipt, err := ledger.Redeem(ctx, request, func(ctx context.Context, r serial.Reservation, w io.Writer) error {
+		_, err := doc.Sign(ctx, w, credential, sign.Issue{Number: r.Number, Time: r.Time})
+		return err
+	})
+	if err != nil {
+		return nil, none, err
+	}
+	output, err := ledger.Output(ctx, receipt.Number)
+	if err != nil {
+		return nil, none, err
+	}
+	defer output.Close()
+	stamped, err := io.ReadAll(output)
+	return stamped, receipt, err
+}
+
+// check verifies as somebody who trusts the specimen root and the specimen seal key.
+func check(ctx context.Context, specimen *pki.PKI, stamped []byte) (*verify.Report, error) {
+	trust, err := sealTrust(specimen)
+	if err != nil {
+		return nil, err
+	}
+	return verify.Document(ctx, bytes.NewReader(stamped), int64(len(stamped)), &verify.Options{
+		Roots: specimen.Roots(), CRLs: specimen.RevocationLists(), SealTrust: trust,
+	})
+}
+
+// openLedger makes a ledger in a folder, with a key for its serial numbers.
+func openLedger(ctx context.Context, dir string) (*serial.Ledger, func(), error) {
+	var key [32]byte // an issuer keeps it secret for as long as the epoch lasts
 	rand.Read(key[:])
 	scheme, err := serial.NewScheme('0', "ZZ", key)
 	if err != nil {
@@ -126,18 +142,10 @@ func openLedger(ctx context.Context) (*serial.Ledger, func(), error) {
 	}
 	ledger, err := serial.Open(ctx, store, &serial.Options{Scheme: scheme, Sink: sink})
 	if err != nil {
+		store.Close()
 		return nil, nil, err
 	}
-	return ledger, func() { ledger.Close(); store.Close(); os.RemoveAll(dir) }, nil
-}
-
-func readOutput(ctx context.Context, l *serial.Ledger, r serial.Receipt) ([]byte, error) {
-	f, err := l.Output(ctx, r.Number)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(f)
+	return ledger, func() { ledger.Close(); store.Close() }, nil
 }
 
 // sealTrust says what the specimen seal key may vouch for.
