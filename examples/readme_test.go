@@ -22,32 +22,35 @@ import (
 // by TestReadmeSnippet. What the program has beforehand are the parameters.
 func readme(ctx context.Context, file io.ReaderAt, size int64, sealKey crypto.Signer, ledger *serial.Ledger, credential *sign.Credential,
 	roots *x509.CertPool, crls []*x509.RevocationList, trust *verify.SealTrust,
-) (errs []error, stamped io.ReadCloser) {
+) (errs []error) {
 	// begin README
 	// Preflight: whatever can be refused is refused before a serial is taken.
 	doc, err := sign.Open(file, size, &sign.Options{
 		Stamp: &sign.Stamp{Value: 10000, Seal: sealKey}, // last page, bottom right
 	})
 	errs = append(errs, err)
-	digest, err := doc.Digest(ctx)
+	request, err := doc.Request(ctx, "shop-17", []byte("order-4711"))
 	errs = append(errs, err)
 
 	// Take a unit and a serial, stamp, keep the output. Call again with the same key after any
 	// error or crash: the same serial, the same document, never a second unit.
-	request := serial.Request{Account: "shop-17", Key: []byte("order-4711"), Digest: digest, Length: size, Value: 10000}
 	receipt, err := ledger.Redeem(ctx, request, func(ctx context.Context, r serial.Reservation, w io.Writer) error {
 		_, err := doc.Sign(ctx, w, credential, sign.Issue{Number: r.Number, Time: r.Time})
 		return err
 	})
 	errs = append(errs, err)
-	stamped, err = ledger.Output(ctx, receipt.Number)
+	output, err := ledger.Output(ctx, receipt.Number)
+	errs = append(errs, err)
+	stamped, err := io.ReadAll(output)
 	errs = append(errs, err)
 
 	// Verify: an indication by the names of EN 319 102-1, and reasons.
-	report, err := verify.Document(ctx, file, size, &verify.Options{Roots: roots, CRLs: crls, SealTrust: trust})
+	report, err := verify.Document(ctx, bytes.NewReader(stamped), int64(len(stamped)), &verify.Options{
+		Roots: roots, CRLs: crls, SealTrust: trust,
+	})
 	fmt.Print(report.Text())
 	// end README
-	return append(errs, err), stamped
+	return append(errs, err)
 }
 
 func TestReadmeSnippet(t *testing.T) {

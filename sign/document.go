@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-574216e4/meterai/pdf"
+	"github.com/seed-574216e4/meterai/serial"
 	"github.com/seed-574216e4/meterai/sign/seal"
 )
 
@@ -100,6 +101,25 @@ func (d *Document) Digest(ctx context.Context) ([sha256.Size]byte, error) {
 		}
 	}
 	return *d.digest, nil
+}
+
+// Request is what a ledger is to be asked for: a unit for this document, with
+// its digest, length, value and placement, so that the same key with another
+// document or place is a conflict. Kind and Profile are the caller's to fill in.
+func (d *Document) Request(ctx context.Context, account string, key []byte) (serial.Request, error) {
+	if d.opt.Stamp == nil {
+		return serial.Request{}, &StampError{What: "the options ask for no stamp"}
+	}
+	digest, err := d.Digest(ctx)
+	if err != nil {
+		return serial.Request{}, err
+	}
+	at := d.place.seen
+	return serial.Request{
+		Account: account, Key: key,
+		Digest: digest, Length: d.file.Size(), Value: d.opt.Stamp.Value,
+		Placement: fmt.Sprintf("page %d at %.2f,%.2f, %.2f x %.2f pt", d.place.page.Number, at.LLX, at.LLY, d.place.width, d.place.height),
+	}, nil
 }
 
 // remember keeps the digest of the whole source, and refuses another one than

@@ -2,8 +2,10 @@ package sign
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/seed-574216e4/meterai/pdf"
+	"github.com/seed-574216e4/meterai/serial"
 )
 
 // A form is what the source says about its interactive form and its
@@ -84,6 +86,11 @@ func (d *Document) checkPermission() error {
 	return d.file.Fields(func(f *pdf.Field) error {
 		if f.Type != "Sig" || f.Value == nil {
 			return nil
+		}
+		if text, ok := strings.CutPrefix(f.Name, stampField); ok && d.opt.Stamp != nil {
+			if n, err := serial.Parse(text); err == nil {
+				d.warn("the document carries stamp " + n.Grouped() + " already")
+			}
 		}
 		return d.checkDocMDP(f.Value)
 	})

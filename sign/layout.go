@@ -126,11 +126,14 @@ func (d *Document) widget(name string) pdf.Dict {
 	}
 }
 
+// stampField begins the name of a stamp's field, before its serial number.
+const stampField = "Stamp"
+
 // fieldName is unique in the document: the serial number, or the place where
 // the signature's revision begins.
 func (d *Document) fieldName(is Issue) string {
 	if d.opt.Stamp != nil {
-		return "Stamp" + is.Number.String()
+		return stampField + is.Number.String()
 	}
 	return "Signature" + string(pdf.AppendObject(nil, pdf.Integer(d.file.Size())))
 }

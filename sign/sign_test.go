@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"math"
@@ -216,6 +217,36 @@ func TestOtherCurrency(t *testing.T) {
 	opt.Stamp.Currency, opt.Stamp.Value = "EUR", 25
 	report := verified(t, stamp(t, fileBytes(t, "classic.pdf"), opt, sign.Issue{Number: numberOf(t, 1)}))
 	require.Equal(t, uint32(25), report.Signatures[0].Stamp.Value)
+}
+
+// The request that a ledger is asked with follows from document and place.
+func TestRequest(t *testing.T) {
+	src := fileBytes(t, "forty-pages.pdf")
+	first, err := open(t, src, stampOptions(t)).Request(t.Context(), "me", []byte("k"))
+	require.NoError(t, err)
+	require.Equal(t, int64(len(src)), first.Length)
+	require.Equal(t, sha256.Sum256(src), first.Digest)
+	require.Equal(t, uint32(10000), first.Value)
+	opt := stampOptions(t)
+	opt.Page = 40 // the last one by number
+	same, err := open(t, src, opt).Request(t.Context(), "me", []byte("k"))
+	require.NoError(t, err)
+	require.Equal(t, first, same)
+	opt.Page = 1
+	other, err := open(t, src, opt).Request(t.Context(), "me", []byte("k"))
+	require.NoError(t, err)
+	require.NotEqual(t, first.Placement, other.Placement)
+	_, err = open(t, src, nil).Request(t.Context(), "me", []byte("k"))
+	var bad *sign.StampError
+	require.ErrorAs(t, err, &bad)
+}
+
+func TestWarnsOfAnEarlierStamp(t *testing.T) {
+	number := numberOf(t, 1)
+	out := stamp(t, fileBytes(t, "classic.pdf"), stampOptions(t), sign.Issue{Number: number})
+	warnings := open(t, out, stampOptions(t)).Warnings()
+	require.Len(t, warnings, 1)
+	require.Contains(t, warnings[0], number.Grouped())
 }
 
 func TestIssueIsChecked(t *testing.T) {

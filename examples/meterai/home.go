@@ -4,10 +4,9 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,7 +16,6 @@ import (
 	"github.com/seed-574216e4/meterai/serial"
 	"github.com/seed-574216e4/meterai/serial/sqlite"
 	"github.com/seed-574216e4/meterai/sign"
-	"github.com/seed-574216e4/meterai/sign/seal"
 	"github.com/seed-574216e4/meterai/testdata/pki"
 	"github.com/seed-574216e4/meterai/verify"
 )
@@ -140,11 +138,15 @@ func (h home) loadPKI() (*pki.PKI, error) {
 	return p, h.missing(err)
 }
 
+// missing tells a directory that init has not made from one that lost a file.
 func (h home) missing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is not initialised; run 'meterai init --dir %s' first", h.dir, h.dir)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	return err
+	if _, here := os.Stat(h.series()); here == nil {
+		return err
+	}
+	return fmt.Errorf("%s was not made by init; run 'meterai init --dir %s' first", h.dir, h.dir)
 }
 
 // credential is the e-seal that signs documents.
@@ -162,25 +164,17 @@ func credential(p *pki.PKI, algorithm string) (*sign.Credential, error) {
 
 // specimenTrust is the trust list for the seal keys of a development PKI.
 func specimenTrust(p *pki.PKI) (*verify.SealTrust, error) {
-	carrier := sha256.Sum256(p.Issuing.Cert.Raw)
 	var entries []verify.SealTrustEntry
 	for _, signer := range []crypto.Signer{p.SealP256, p.SealEd25519} {
-		key, err := seal.NewKey(signer.Public())
+		e, err := verify.TrustKey(signer.Public(), p.Issuing.Cert)
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, verify.SealTrustEntry{
-			Name:         "specimen seal key of this directory",
-			PublicKey:    base64.StdEncoding.EncodeToString(key.SPKI()),
-			Algorithm:    key.Algorithm().String(),
-			Issuers:      []string{specimenIssuer},
-			Epochs:       []string{specimenEpoch},
-			NotBefore:    p.Root.Cert.NotBefore,
-			NotAfter:     p.Root.Cert.NotAfter,
-			Currency:     currency,
-			Specimen:     true,
-			Certificates: []string{hex.EncodeToString(carrier[:])},
-		})
+		e.Name = "specimen seal key of this directory"
+		e.Issuers, e.Epochs = []string{specimenIssuer}, []string{specimenEpoch}
+		e.NotBefore, e.NotAfter = p.Root.Cert.NotBefore, p.Root.Cert.NotAfter
+		e.Currency, e.Specimen = currency, true
+		entries = append(entries, e)
 	}
 	return verify.NewSealTrust(entries...)
 }
@@ -197,18 +191,29 @@ func (h home) verifyOptions() (*verify.Options, error) {
 	}
 	opt := &verify.Options{Roots: roots, SealTrust: trust}
 	for _, name := range []string{pki.RootCRL, pki.IssuingCRL} {
-		file := filepath.Join(h.pki(), name)
-		der, err := os.ReadFile(file)
+		crl, err := readCRL(filepath.Join(h.pki(), name))
 		if err != nil {
 			return nil, h.missing(err)
-		}
-		crl, err := x509.ParseRevocationList(der)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		opt.CRLs = append(opt.CRLs, crl)
 	}
 	return opt, nil
+}
+
+// readCRL reads a revocation list in DER or PEM.
+func readCRL(file string) (*x509.RevocationList, error) {
+	der, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	if block, _ := pem.Decode(der); block != nil && block.Type == "X509 CRL" {
+		der = block.Bytes
+	}
+	crl, err := x509.ParseRevocationList(der)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return crl, nil
 }
 
 func readRoots(file string) (*x509.CertPool, error) {

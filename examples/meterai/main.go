@@ -87,7 +87,7 @@ func newRoot() *cobra.Command {
 		return usage("%v; see '%s --help'", err, cmd.CommandPath())
 	})
 	root.AddCommand(newInit(), newCredit(), newStamp(), newVerify(), newSeal(),
-		newBalance(), newHistory(), newAudit())
+		newBalance(), newHistory(), newVoid(), newAudit())
 	return root
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-574216e4/meterai/serial"
 	"github.com/seed-574216e4/meterai/sign/seal"
 	"github.com/seed-574216e4/meterai/testdata/pdfs"
 )
@@ -156,6 +157,7 @@ func TestVerifyExitCodes(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out.pdf")
 	ok(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out)
 	root, sealTrust := filepath.Join(dir, "pki", "root.pem"), filepath.Join(dir, "seal-trust.json")
+	rootCRL, issuingCRL := filepath.Join(dir, "pki", "root.crl"), filepath.Join(dir, "pki", "issuing.crl")
 	missing := filepath.Join(dir, "missing.pdf")
 	tampered := filepath.Join(t.TempDir(), "tampered.pdf")
 	b, err := os.ReadFile(out)
@@ -175,6 +177,7 @@ func TestVerifyExitCodes(t *testing.T) {
 		{4, []string{"--dir", dir, in, missing}},
 		{5, []string{out}},
 		{5, []string{"--trust", root, "--seal-trust", sealTrust, out}},
+		{0, []string{"--trust", root, "--seal-trust", sealTrust, "--crl", rootCRL, "--crl", issuingCRL, out}},
 		{5, []string{"--dir", dir, "--time", "2200-01-01T00:00:00Z", out}},
 		{64, nil},
 		{64, []string{"--time", "yesterday", out}},
@@ -216,6 +219,29 @@ func unhex(c byte) byte {
 	return c - '0'
 }
 
+// A finished stamp cannot be given up; one that is under way can.
+func TestVoid(t *testing.T) {
+	dir, in := demo(t)
+	out := filepath.Join(t.TempDir(), "out.pdf")
+	line := ok(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out)
+	number, _, _ := strings.Cut(line, " ")
+	code, _, errOut := meterai(t, "void", "--dir", dir, "--serial", number, "--reason", "test")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, errOut, "STAMPED")
+
+	l, err := home{dir}.openLedger(t.Context())
+	require.NoError(t, err)
+	r, err := l.Reserve(t.Context(), serial.Request{Account: "me", Key: []byte("k"), Length: 1, Value: 1})
+	require.NoError(t, err)
+	_, err = l.Signing(t.Context(), r.Number)
+	require.NoError(t, err)
+	require.NoError(t, l.close())
+	require.Equal(t, 8, available(t, dir))
+	require.Contains(t, ok(t, "void", "--dir", dir, "--serial", strings.ToLower(r.Number.Grouped()), "--reason", "token gone"), "is void")
+	require.Equal(t, 9, available(t, dir))
+	require.Contains(t, ok(t, "history", "--dir", dir, "--account", "me"), "token gone")
+}
+
 func TestWrongUsage(t *testing.T) {
 	dir, in := demo(t)
 	for _, args := range [][]string{
@@ -233,6 +259,7 @@ func TestWrongUsage(t *testing.T) {
 		{"stamp", "--dir", dir, "--account", "me", "--in", in, "--out", "x", "--level", "b-t"},
 		{"stamp", "--dir", dir, "--account", "me", "--in", in, "--out", "x", "--in-dir", "y"},
 		{"seal", "--dir", dir},
+		{"seal", "--dir", dir, " "},
 	} {
 		code, _, errOut := meterai(t, args...)
 		require.Equal(t, exitUsage, code, "%v: %s", args, errOut)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +31,9 @@ Exit code: 0 genuine seal, 1 not genuine, 5 cannot be decided.`,
 			opt, err := h.verifyOptions()
 			if err != nil {
 				return err
+			}
+			if strings.TrimSpace(args[0]) == "" {
+				return usage("the text is empty: did the reader find the symbol? draw the page at 150 dpi or more")
 			}
 			report, err := verify.Seal(args[0], opt)
 			if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-574216e4/meterai/pdf"
 	"github.com/seed-574216e4/meterai/serial"
 	"github.com/seed-574216e4/meterai/sign"
 	"github.com/seed-574216e4/meterai/testdata/pki"
@@ -41,7 +42,8 @@ last page, bottom right, 36 pt from the edges as people see the page.
 
 The same key with the same input writes the identical document again and takes
 no second unit; the default key is made of input and account. With --in-dir
-every *.pdf of a folder is stamped, each under its own default key.`,
+every *.pdf of a folder is stamped, each under its own default key; files with
+the same bytes are one document and share one stamp.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
@@ -159,6 +161,7 @@ func (f *stampFlags) options(p *pki.PKI) sign.Options {
 // A stamping is what became of one document.
 type stamping struct {
 	number   serial.Number
+	again    bool // it had been stamped before, no unit was taken
 	warnings []string
 }
 
@@ -176,9 +179,9 @@ func (s *stamper) stamp(ctx context.Context, in, out string) (*stamping, error) 
 	}
 	doc, err := sign.Open(src, size, &s.options)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", in, err)
+		return nil, explain(in, err)
 	}
-	digest, err := doc.Digest(ctx)
+	request, err := s.request(ctx, doc)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", in, err)
 	}
@@ -187,7 +190,7 @@ func (s *stamper) stamp(ctx context.Context, in, out string) (*stamping, error) 
 		return nil, err
 	}
 	defer dst.discard()
-	receipt, err := s.ledger.Redeem(ctx, s.request(digest, size), func(ctx context.Context, r serial.Reservation, w io.Writer) error {
+	receipt, err := s.ledger.Redeem(ctx, request, func(ctx context.Context, r serial.Reservation, w io.Writer) error {
 		update, _, err := doc.Update(ctx, s.credential, sign.Issue{Number: r.Number, Time: r.Time})
 		if err != nil {
 			return err
@@ -198,37 +201,48 @@ func (s *stamper) stamp(ctx context.Context, in, out string) (*stamping, error) 
 	if err != nil {
 		return nil, explain(in, err)
 	}
-	if err := s.write(ctx, dst, src, size, digest, receipt); err != nil {
+	if err := s.write(ctx, dst, src, size, request.Digest, receipt); err != nil {
 		return nil, fmt.Errorf("%s has serial %s, but %s could not be written; run the command again: %w", in, receipt.Number, out, err)
 	}
-	return &stamping{number: receipt.Number, warnings: doc.Warnings()}, nil
+	done := &stamping{number: receipt.Number, again: receipt.Replayed, warnings: doc.Warnings()}
+	if done.again {
+		done.warnings = append(done.warnings, "this input was stamped before: the same document was written, no unit was taken")
+	}
+	return done, nil
 }
 
-func (s *stamper) request(digest [32]byte, size int64) serial.Request {
-	key := []byte(s.key)
+func (s *stamper) request(ctx context.Context, doc *sign.Document) (serial.Request, error) {
+	request, err := doc.Request(ctx, s.account, []byte(s.key))
+	if err != nil {
+		return request, err
+	}
 	if s.key == "" {
 		h := sha256.New()
-		h.Write(digest[:])
+		h.Write(request.Digest[:])
 		io.WriteString(h, s.account)
-		key = []byte(hex.EncodeToString(h.Sum(nil)))
+		request.Key = hex.AppendEncode(nil, h.Sum(nil))
 	}
-	return serial.Request{
-		Account: s.account, Key: key, Digest: digest, Length: size, Value: tariff,
-		Placement: fmt.Sprintf("page %d at %s", s.page, s.at),
-		Profile:   fmt.Sprintf("%s %s %s", s.level, s.algorithm, s.reason),
-	}
+	request.Profile = fmt.Sprintf("%s %s %s", s.level, s.algorithm, s.reason)
+	return request, nil
 }
 
 // explain says what to do about the refusals that people meet.
 func explain(in string, err error) error {
 	var conflict *serial.ConflictError
+	hint := ""
 	switch {
 	case errors.As(err, &conflict):
-		return fmt.Errorf("%s: %w; use another --key for another stamp", in, err)
-	case errors.Is(err, serial.ErrInsufficient), errors.Is(err, serial.ErrNotFound):
-		return fmt.Errorf("%s: %w; credit the account first", in, err)
+		hint = "use another --key for another stamp"
+	case errors.Is(err, serial.ErrInsufficient):
+		hint = "credit the account first"
+	case errors.Is(err, pdf.ErrEncrypted):
+		hint = "remove the encryption first, with qpdf --decrypt for example; no unit was taken"
+	case errors.Is(err, sign.ErrCertified), errors.Is(err, pdf.ErrDamaged), errors.Is(err, pdf.ErrNotPDF):
+		hint = "no unit was taken"
+	default:
+		return fmt.Errorf("%s: %w", in, err)
 	}
-	return fmt.Errorf("%s: %w", in, err)
+	return fmt.Errorf("%s: %w; %s", in, err, hint)
 }
 
 // write makes the stamped document of the input and the kept update. Input that

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,9 @@ import (
 // stampAll stamps every *.pdf of a folder. A document that is refused does not
 // stop the others.
 func (s *stamper) stampAll(cmd *cobra.Command) error {
+	if filepath.Clean(s.inDir) == filepath.Clean(s.outDir) {
+		return usage("--out-dir must be another folder than --in-dir")
+	}
 	names, err := pdfNames(s.inDir)
 	if err != nil {
 		return err
@@ -28,12 +30,12 @@ func (s *stamper) stampAll(cmd *cobra.Command) error {
 	}
 	bar := newBar(cmd.ErrOrStderr(), len(names))
 	var mu sync.Mutex
-	var failed int
+	var failed, again int
 	group, ctx := errgroup.WithContext(cmd.Context())
 	group.SetLimit(s.workers)
 	for _, name := range names {
 		group.Go(func() error {
-			line, err := s.stampOne(ctx, name)
+			r, err := s.stamp(ctx, filepath.Join(s.inDir, name), filepath.Join(s.outDir, name))
 			mu.Lock()
 			defer mu.Unlock()
 			bar.Add(1)
@@ -42,25 +44,22 @@ func (s *stamper) stampAll(cmd *cobra.Command) error {
 				fmt.Fprintln(cmd.ErrOrStderr(), "meterai: "+oneLine(err.Error()))
 				return ctx.Err()
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), line)
+			if r.again {
+				again++
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), r.number.Grouped()+" "+filepath.Join(s.outDir, name))
 			return err
 		})
 	}
 	err = group.Wait()
 	bar.Finish()
+	if again > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "meterai: note: %d documents had been stamped before; no unit was taken for them\n", again)
+	}
 	if failed > 0 {
-		err = errors.Join(err, fmt.Errorf("%d of %d documents were not stamped; run the command again to retry them", failed, len(names)))
+		err = errors.Join(err, fmt.Errorf("%d of %d documents were not stamped", failed, len(names)))
 	}
 	return err
-}
-
-func (s *stamper) stampOne(ctx context.Context, name string) (string, error) {
-	out := filepath.Join(s.outDir, name)
-	r, err := s.stamp(ctx, filepath.Join(s.inDir, name), out)
-	if err != nil {
-		return "", err
-	}
-	return r.number.Grouped() + " " + out, nil
 }
 
 func pdfNames(dir string) ([]string, error) {

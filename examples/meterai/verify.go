@@ -16,16 +16,18 @@ import (
 type verifyFlags struct {
 	home
 	roots, sealTrust, at  string
+	crls                  []string
 	integrityOnly, asJSON bool
 }
 
 func newVerify() *cobra.Command {
 	var f verifyFlags
 	cmd := &cobra.Command{
-		Use:   "verify [--dir DIR] [--trust ROOTS.pem] [--seal-trust FILE] [--time RFC3339] [--integrity-only] [--json] FILE...",
+		Use:   "verify [--dir DIR] [--trust ROOTS.pem] [--crl FILE] [--seal-trust FILE] [--time RFC3339] [--integrity-only] [--json] FILE...",
 		Short: "Verify stamped and signed documents, with reasons",
 		Long: `Verify documents. --dir trusts the roots, CRLs and seal keys of a directory made
-by init; --trust and --seal-trust replace them. --integrity-only sets trust,
+by init; --trust and --seal-trust replace them, --crl adds revocation lists, and
+without any an e-seal is at best INDETERMINATE (TRY_LATER). --integrity-only sets trust,
 revocation and time aside and asks only whether the bytes are what was signed.
 
 Exit code: 0 TOTAL-PASSED, 1 TOTAL-FAILED, 3 unreadable, 4 no signature,
@@ -47,6 +49,7 @@ Exit code: 0 TOTAL-PASSED, 1 TOTAL-FAILED, 3 unreadable, 4 no signature,
 	fl := cmd.Flags()
 	fl.StringVar(&f.dir, "dir", "", "directory made by init, whose PKI and seal keys are trusted")
 	fl.StringVar(&f.roots, "trust", "", "trusted root certificates, PEM")
+	fl.StringArrayVar(&f.crls, "crl", nil, "revocation list, DER or PEM; may be given again")
 	fl.StringVar(&f.sealTrust, "seal-trust", "", "trusted seal keys, JSON")
 	fl.StringVar(&f.at, "time", "", "verify as of this time, RFC 3339 (default: now)")
 	fl.BoolVar(&f.integrityOnly, "integrity-only", false, "set trust, revocation and time aside")
@@ -71,6 +74,13 @@ func (f *verifyFlags) options() (*verify.Options, error) {
 		if opt.SealTrust, err = readSealTrust(f.sealTrust); err != nil {
 			return nil, err
 		}
+	}
+	for _, file := range f.crls {
+		crl, err := readCRL(file)
+		if err != nil {
+			return nil, err
+		}
+		opt.CRLs = append(opt.CRLs, crl)
 	}
 	if f.at != "" {
 		if opt.Time, err = time.Parse(time.RFC3339, f.at); err != nil {

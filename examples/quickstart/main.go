@@ -8,9 +8,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"log"
@@ -20,7 +17,6 @@ import (
 	"github.com/seed-574216e4/meterai/serial"
 	"github.com/seed-574216e4/meterai/serial/sqlite"
 	"github.com/seed-574216e4/meterai/sign"
-	"github.com/seed-574216e4/meterai/sign/seal"
 	"github.com/seed-574216e4/meterai/testdata"
 	"github.com/seed-574216e4/meterai/testdata/pki"
 	"github.com/seed-574216e4/meterai/verify"
@@ -86,17 +82,16 @@ func stamp(ctx context.Context, dir string, specimen *pki.PKI, source []byte) ([
 	if err != nil {
 		return nil, none, err
 	}
-	digest, err := doc.Digest(ctx)
-	if err != nil {
-		return nil, none, err
-	}
 	id := specimen.StampP256
 	credential, err := sign.NewCredential(id.Cert, id.Chain, id.Key, nil)
 	if err != nil {
 		return nil, none, err
 	}
 	// Take a unit and a serial, stamp, keep the output. Safe to call again with the same key.
-	request := serial.Request{Account: "me", Key: []byte("order-1"), Digest: digest, Length: int64(len(source)), Value: 10000}
+	request, err := doc.Request(ctx, "me", []byte("order-1"))
+	if err != nil {
+		return nil, none, err
+	}
 	receipt, err := ledger.Redeem(ctx, request, func(ctx context.Context, r serial.Reservation, w io.Writer) error {
 		_, err := doc.Sign(ctx, w, credential, sign.Issue{Number: r.Number, Time: r.Time})
 		return err
@@ -150,14 +145,11 @@ func openLedger(ctx context.Context, dir string) (*serial.Ledger, func(), error)
 
 // sealTrust says what the specimen seal key may vouch for.
 func sealTrust(p *pki.PKI) (*verify.SealTrust, error) {
-	key, err := seal.NewKey(p.SealP256.Public())
+	entry, err := verify.TrustKey(p.SealP256.Public(), p.Issuing.Cert) // and whose PDF signatures may carry its seals
 	if err != nil {
 		return nil, err
 	}
-	fingerprint := sha256.Sum256(p.Issuing.Cert.Raw)
-	return verify.NewSealTrust(verify.SealTrustEntry{
-		Name: "quickstart", PublicKey: base64.StdEncoding.EncodeToString(key.SPKI()), Algorithm: key.Algorithm().String(),
-		Issuers: []string{"ZZ"}, Epochs: []string{"0"}, NotBefore: p.Root.Cert.NotBefore, Currency: "IDR", Specimen: true,
-		Certificates: []string{hex.EncodeToString(fingerprint[:])}, // whose PDF signatures may carry the seal
-	})
+	entry.Issuers, entry.Epochs = []string{"ZZ"}, []string{"0"}
+	entry.NotBefore, entry.Currency, entry.Specimen = p.Root.Cert.NotBefore, "IDR", true
+	return verify.NewSealTrust(entry)
 }

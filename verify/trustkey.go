@@ -1,0 +1,32 @@
+package verify
+
+import (
+	"crypto"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+
+	"github.com/seed-574216e4/meterai/sign/seal"
+)
+
+// TrustKey begins the entry of a seal key, Ed25519 or ECDSA P-256: it fills in
+// PublicKey, Algorithm and the fingerprints of the certificates whose PDF
+// signatures may carry the key's seals (signing certificates, or those of their
+// issuing authorities). Issuers, Epochs, NotBefore and Currency are still to be
+// given, and Specimen where it applies.
+func TrustKey(pub crypto.PublicKey, carriers ...*x509.Certificate) (SealTrustEntry, error) {
+	key, err := seal.NewKey(pub)
+	if err != nil {
+		return SealTrustEntry{}, err
+	}
+	e := SealTrustEntry{
+		PublicKey: base64.StdEncoding.EncodeToString(key.SPKI()),
+		Algorithm: key.Algorithm().String(),
+	}
+	for _, c := range carriers {
+		sum := sha256.Sum256(c.Raw)
+		e.Certificates = append(e.Certificates, hex.EncodeToString(sum[:]))
+	}
+	return e, nil
+}
