@@ -82,7 +82,7 @@ func (b *Balance) post(kind Kind, n int64) error {
 	case KindLimit:
 		b.Limit = n
 		return nil
-	case KindSigning, KindOrphan:
+	case KindSigning, KindOrphan, KindClock:
 		if n != 0 {
 			return &CorruptError{Reason: kind.String() + " moves no units"}
 		}

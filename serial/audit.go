@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math"
 )
 
 // AuditReport is what [Ledger.Audit] found.
@@ -13,7 +14,7 @@ type AuditReport struct {
 	Accounts     int64           `json:"accounts"`
 	Entries      int64           `json:"entries"`
 	Reservations map[State]int64 `json:"-"`        // how many in each state
-	Totals       Balance         `json:"totals"`   // over all accounts
+	Totals       Balance         `json:"totals"`   // over all accounts, each at most 2^63-1
 	Head         [32]byte        `json:"-"`        // SHA-256 over name, sequence and head of all accounts: a checkpoint to keep elsewhere
 	Problems     []Problem       `json:"problems"` // at most 100
 	Omitted      int64           `json:"omitted"`  // further problems
@@ -44,13 +45,20 @@ func (p *Problem) String() string {
 const maxProblems = 100
 
 // Audit recomputes the ledger from its entries, as of one moment, and compares: the chain of hashes and the conservation
-// of units in each account, the stored folds, and that each serial number belongs to one reservation and is in exactly
-// the state that its entries lead to. It reads each row once, in constant memory; only if numbers and entries disagree
-// does it read again to name them. An error says that the audit could not be done, not that something is wrong.
+// of units in each account, the stored folds, that each serial number belongs to one reservation whose state, request,
+// output, times and note are those that its entries lead to, that each key stands for the answer that the entries gave,
+// and that the leases of each series lead up to its mark. The store first examines itself, if it can ([SelfChecker]).
+//
+// Audit reads each row once. Its memory grows only with the reservations of one account that are RESERVED or RELEASED;
+// if rows and entries disagree it reads again, and holds all of them, to name those. An error says that the audit could
+// not be done, not that something is wrong.
 func (l *Ledger) Audit(ctx context.Context) (*AuditReport, error) { return Audit(ctx, l.store) }
 
 // Audit is [Ledger.Audit] without a ledger.
 func Audit(ctx context.Context, store Store) (*AuditReport, error) {
+	if store == nil {
+		return nil, &RequestError{Field: "store", Reason: "is nil"}
+	}
 	a := &audit{report: &AuditReport{Reservations: make(map[State]int64)}}
 	if _, err := rand.Read(a.secret[:]); err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
@@ -68,7 +76,8 @@ type audit struct {
 	report   *AuditReport
 	secret   [32]byte
 	accounts digestSum // folded minus stored
-	numbers  digestSum // followed minus stored
+	numbers  digestSum // stated minus stored, of reservations
+	keys     digestSum // made minus stored
 }
 
 type digestSum [4]uint64
@@ -86,23 +95,47 @@ func (s *digestSum) sub(h [32]byte) {
 }
 
 func (a *audit) run(ctx context.Context, r Reader) error {
-	if err := a.readEntries(ctx, r); err != nil {
-		return err
-	}
-	if err := a.readAccounts(ctx, r); err != nil {
-		return err
-	}
-	if err := a.readReservations(ctx, r); err != nil {
-		return err
-	}
-	if a.accounts != (digestSum{}) {
-		if err := a.nameAccounts(ctx, r); err != nil {
-			return err
+	if s, ok := r.(SelfChecker); ok {
+		for p, err := range s.SelfCheck(ctx) {
+			if err != nil {
+				return err
+			}
+			a.problem(p)
 		}
 	}
-	if a.numbers != (digestSum{}) {
-		return a.nameNumbers(ctx, r)
+	for _, read := range []func(context.Context, Reader) error{
+		a.readEntries, a.readAccounts, a.readReservations, a.readKeys, a.readSeries,
+	} {
+		if err := read(ctx, r); err != nil {
+			return a.endedBy(ctx, err)
+		}
 	}
+	for _, c := range []struct {
+		difference digestSum
+		name       func(context.Context, Reader) error
+		text       string
+	}{
+		{a.accounts, a.nameAccounts, "accounts and entries disagree"},
+		{a.numbers, a.nameNumbers, "reservations and entries disagree"},
+		{a.keys, a.nameKeys, "keys and entries disagree"},
+	} {
+		if c.difference == (digestSum{}) {
+			continue
+		}
+		a.problem(Problem{Text: c.text})
+		if err := c.name(ctx, r); err != nil {
+			return a.endedBy(ctx, err)
+		}
+	}
+	return nil
+}
+
+// endedBy makes the error that ended an audit a part of the report, if that tells of damage already.
+func (a *audit) endedBy(ctx context.Context, err error) error {
+	if ctx.Err() != nil || a.report.Clean() {
+		return err
+	}
+	a.problem(Problem{Text: "the audit is not complete: " + err.Error()})
 	return nil
 }
 
@@ -131,7 +164,7 @@ func (f *fold) next(e *Entry, bad func(string)) {
 	if e.Sequence != f.Sequence+1 {
 		tell(fmt.Sprintf("follows entry %d", f.Sequence))
 	}
-	if e.Time.Before(f.Time) {
+	if e.Time.Before(f.Time) && e.Kind != KindClock {
 		tell("is older than the entry before it")
 	}
 	if e.Chain(f.Head) != e.Hash {
@@ -144,8 +177,15 @@ func (f *fold) next(e *Entry, bad func(string)) {
 }
 
 func (a *audit) readEntries(ctx context.Context, r Reader) error {
+	var keys keysOf
+	add := func(k *Key) { a.keys.add(a.keyHash(k)) }
+	remove := func(k *Key) { a.keys.sub(a.keyHash(k)) }
 	return eachFold(ctx, r, func(f *fold, e *Entry) {
 		a.report.Entries++
+		keys.next(e, add, remove)
+		if f, ok := said(e); ok {
+			a.numbers.add(a.factHash(&f))
+		}
 		f.next(e, func(text string) {
 			a.problem(Problem{Account: e.Account, Sequence: e.Sequence, Number: e.Number, Text: text})
 		})
@@ -157,6 +197,7 @@ func (a *audit) readEntries(ctx context.Context, r Reader) error {
 		}
 	}, func(f *fold) {
 		a.accounts.add(a.accountHash(&f.Account))
+		keys = keysOf{}
 	})
 }
 
@@ -216,7 +257,11 @@ func (a *audit) readAccounts(ctx context.Context, r Reader) error {
 		head.Write(append(b, acc.Head[:]...))
 		from, to := acc.Balance.counts(), t.counts()
 		for i := range from {
-			*to[i] += *from[i]
+			if total, ok := sum(*to[i], *from[i]); ok {
+				*to[i] = total
+			} else {
+				*to[i] = math.MaxInt64
+			}
 		}
 	}
 	a.report.Head = [32]byte(head.Sum(nil))
@@ -239,7 +284,10 @@ func (a *audit) readReservations(ctx context.Context, r Reader) error {
 			a.problem(Problem{Account: res.Account, Number: res.Number, Text: "the number is stored twice or out of order"})
 		}
 		last = res.Number
-		a.numbers.sub(a.numberHash(res.Number, res.Account, res.State))
+		row := a.rowSum(&res)
+		for i := range row {
+			a.numbers[i] -= row[i]
+		}
 	}
 	return nil
 }
@@ -292,21 +340,27 @@ func (a *audit) nameAccounts(ctx context.Context, r Reader) error {
 type owned struct {
 	account string
 	state   State
+	sum     digestSum // of the facts
 }
 
 // nameNumbers finds which numbers are not where their entries lead. It holds all numbers in memory.
 func (a *audit) nameNumbers(ctx context.Context, r Reader) error {
 	at := make(map[Number]owned)
 	err := eachFold(ctx, r, func(_ *fold, e *Entry) {
-		from, to := path(e.Kind)
-		if to == 0 {
+		f, ok := said(e)
+		if !ok {
 			return
 		}
-		if was := at[e.Number]; was.state != from || from != 0 && was.account != e.Account {
-			a.problem(Problem{Account: e.Account, Sequence: e.Sequence, Number: e.Number,
-				Text: fmt.Sprintf("%s, but the number was %s", e.Kind, was.state)})
+		was := at[e.Number]
+		was.sum.add(a.factHash(&f))
+		if from, to := path(e.Kind); to != 0 {
+			if was.state != from || from != 0 && was.account != e.Account {
+				a.problem(Problem{Account: e.Account, Sequence: e.Sequence, Number: e.Number,
+					Text: fmt.Sprintf("%s, but the number was %s", e.Kind, was.state)})
+			}
+			was.account, was.state = e.Account, to
 		}
-		at[e.Number] = owned{e.Account, to}
+		at[e.Number] = was
 	}, func(*fold) {})
 	if err != nil {
 		return err
@@ -315,9 +369,15 @@ func (a *audit) nameNumbers(ctx context.Context, r Reader) error {
 		if err != nil {
 			return err
 		}
-		if was := at[res.Number]; was != (owned{res.Account, res.State}) {
+		was := at[res.Number]
+		was.sum.add(a.numberHash(res.Number, res.Account, res.State))
+		switch {
+		case was.account != res.Account || was.state != res.State:
 			a.problem(Problem{Account: res.Account, Number: res.Number,
 				Text: fmt.Sprintf("is stored as %s, but its entries lead to %s", res.State, was.state)})
+		case was.sum != a.rowSum(&res):
+			a.problem(Problem{Account: res.Account, Number: res.Number,
+				Text: "its request, output, times or note are stored otherwise than its entries say"})
 		}
 		delete(at, res.Number)
 	}

@@ -3,9 +3,11 @@ package serial_test
 import (
 	"context"
 	"encoding/hex"
+	"io"
 	"iter"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -18,6 +20,9 @@ type tampered struct {
 	entry       func(*serial.Entry) bool // false drops the row
 	account     func(*serial.Account) bool
 	reservation func(*serial.Reservation) bool
+	key         func(*serial.Key) bool
+	series      func(*serial.Series) bool
+	lease       func(*serial.Lease) bool
 }
 
 func (s *tampered) Scan(ctx context.Context, read func(serial.Reader) error) error {
@@ -52,6 +57,151 @@ func (r *tamperedReader) Accounts(ctx context.Context) iter.Seq2[serial.Account,
 
 func (r *tamperedReader) Reservations(ctx context.Context, unresolved bool) iter.Seq2[serial.Reservation, error] {
 	return changed(r.Reader.Reservations(ctx, unresolved), r.s.reservation)
+}
+
+func (r *tamperedReader) Keys(ctx context.Context) iter.Seq2[serial.Key, error] {
+	return changed(r.Reader.Keys(ctx), r.s.key)
+}
+
+func (r *tamperedReader) Series(ctx context.Context) iter.Seq2[serial.Series, error] {
+	return changed(r.Reader.Series(ctx), r.s.series)
+}
+
+func (r *tamperedReader) Leases(ctx context.Context) iter.Seq2[serial.Lease, error] {
+	return changed(r.Reader.Leases(ctx), r.s.lease)
+}
+
+// busy makes a ledger with rows of every kind: 12 keys, 12 reservations, 4 leases.
+func busy(t *testing.T) *setup {
+	t.Helper()
+	s := start(t)
+	for _, name := range []string{"a", "b"} {
+		s.credit(t, name, 20)
+		_, err := s.Redeem(t.Context(), req(name, "stamped"), write("doc"))
+		require.NoError(t, err)
+		for range 3 { // released and taken again: the key follows
+			r, err := s.Reserve(t.Context(), req(name, "again"))
+			require.NoError(t, err)
+			s.clock.step(time.Second)
+			_, err = s.Release(t.Context(), r.Number, "left")
+			require.NoError(t, err)
+		}
+		_, err = s.Reserve(t.Context(), req(name, "again"))
+		require.NoError(t, err)
+	}
+	refused := &serial.RefusedError{Reason: "no"}
+	_, err := s.Redeem(t.Context(), req("a", "void"), func(context.Context, serial.Reservation, io.Writer) error { return refused })
+	require.ErrorIs(t, err, refused)
+	void, err := s.LookupKey(t.Context(), "a", []byte("void"))
+	require.NoError(t, err)
+	_, err = s.Stamped(t.Context(), void.Number, out1)
+	require.Error(t, err, "an orphan")
+	_, err = s.Transfer(t.Context(), "a", "b", 2, []byte("t"))
+	require.NoError(t, err)
+	_, err = s.Refund(t.Context(), "a", 1, []byte("r"))
+	require.NoError(t, err)
+	_, err = s.Grant(t.Context(), "b", 1, []byte("g"))
+	require.NoError(t, err)
+	_, err = s.SetLimit(t.Context(), "b", 9, []byte("l"))
+	require.NoError(t, err)
+	for range 2 {
+		require.NoError(t, serial.Fence(t.Context(), s.store, testScheme(t).Series(), 100, s.clock.now()))
+	}
+	s = restart(t, s)
+	_, err = s.Reserve(t.Context(), req("b", "new lease"))
+	require.NoError(t, err)
+	s.requireClean(t)
+	return s
+}
+
+// victim gives a change of the row with that place in each walk; nil removes the row.
+func victim[T any](place, rows int, change func(*T)) func(*T) bool {
+	n := -1
+	return func(v *T) bool {
+		if n++; n%rows != place {
+			return true
+		}
+		if change != nil {
+			change(v)
+		}
+		return change != nil
+	}
+}
+
+// TestAuditFindsEveryChange changes each field of each row that entries account for, and removes each row.
+func TestAuditFindsEveryChange(t *testing.T) {
+	s := busy(t)
+	const keys, reservations, leases = 12, 12, 4
+	require.Equal(t, [3]int{keys, reservations, leases}, s.rows(t))
+	found := func(bad tampered, what string, row, change int) {
+		t.Helper()
+		bad.Store = s.store
+		report, err := serial.Audit(t.Context(), &bad)
+		require.NoError(t, err)
+		require.False(t, report.Clean(), "%s %d, change %d", what, row, change)
+	}
+	for i := range keys {
+		for j, change := range keyChanges(t) {
+			found(tampered{key: victim(i, keys, change)}, "key", i, j)
+		}
+	}
+	for i := range reservations {
+		for j, change := range reservationChanges {
+			found(tampered{reservation: victim(i, reservations, change)}, "reservation", i, j)
+		}
+	}
+	for i := range leases {
+		for j, change := range []func(*serial.Lease){
+			nil, func(l *serial.Lease) { l.Last++ }, func(l *serial.Lease) { l.Term += 7 }, func(l *serial.Lease) { l.First++ },
+		} {
+			if i > 0 || j < 3 { // a series may begin anywhere
+				found(tampered{lease: victim(i, leases, change)}, "lease", i, j)
+			}
+		}
+	}
+	for j, change := range []func(*serial.Series){
+		func(s *serial.Series) { s.Mark-- }, func(s *serial.Series) { s.Mark++ }, func(s *serial.Series) { s.Term-- },
+		func(s *serial.Series) { s.Fence = 9 }, nil,
+	} {
+		found(tampered{series: victim(0, 1, change)}, "series", 0, j)
+	}
+}
+
+// rows counts keys, reservations and leases.
+func (s *setup) rows(t *testing.T) (n [3]int) {
+	t.Helper()
+	require.NoError(t, s.store.Scan(t.Context(), func(r serial.Reader) error {
+		for range r.Keys(t.Context()) {
+			n[0]++
+		}
+		for range r.Reservations(t.Context(), false) {
+			n[1]++
+		}
+		for range r.Leases(t.Context()) {
+			n[2]++
+		}
+		return nil
+	}))
+	return n
+}
+
+func keyChanges(t *testing.T) []func(*serial.Key) {
+	return []func(*serial.Key){
+		func(k *serial.Key) { k.ID.Account += "x" }, func(k *serial.Key) { k.ID.Op = 7 }, func(k *serial.Key) { k.ID.Key += "x" },
+		func(k *serial.Key) { k.Number = number(t, testScheme(t), 77) }, func(k *serial.Key) { k.Sequence++ },
+		func(k *serial.Key) { k.Units++ }, func(k *serial.Key) { k.Peer += "x" }, func(k *serial.Key) { k.Time = k.Time.Add(1000) }, nil,
+	}
+}
+
+var reservationChanges = []func(*serial.Reservation){
+	func(r *serial.Reservation) { r.Account += "x" }, func(r *serial.Reservation) { r.State = r.State%5 + 1 },
+	func(r *serial.Reservation) { r.Time = r.Time.Add(time.Second) }, func(r *serial.Reservation) { r.Reserved = r.Reserved.Add(1000) },
+	func(r *serial.Reservation) { r.Resolved = r.Resolved.Add(1000) }, func(r *serial.Reservation) { r.Request.Key = []byte("x") },
+	func(r *serial.Reservation) { r.Request.Digest[3]++ }, func(r *serial.Reservation) { r.Request.Length++ },
+	func(r *serial.Reservation) { r.Request.Value++ }, func(r *serial.Reservation) { r.Request.Kind += "x" },
+	func(r *serial.Reservation) { r.Request.Placement += "x" }, func(r *serial.Reservation) { r.Request.Profile += "x" },
+	func(r *serial.Reservation) { r.Output.Digest[3]++ }, func(r *serial.Reservation) { r.Output.Length++ },
+	func(r *serial.Reservation) { r.Note += "x" }, nil,
 }
 
 func TestAuditFindsChanges(t *testing.T) {

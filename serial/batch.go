@@ -111,21 +111,65 @@ func (l *Ledger) write() {
 	}
 }
 
-// writeGroup decides a group on one snapshot, in one transaction, and answers each caller.
+// writeGroup decides a group in one transaction and answers each caller. If the store takes the batch of a group and
+// refuses it, the operations are done one by one, so that one row that it does not like harms nobody else.
 func (l *Ledger) writeGroup(group []*op) {
+	refused, err := l.transact(group)
+	if refused && len(group) > 1 {
+		l.singly(group, err)
+	}
+	for _, o := range group {
+		close(o.done)
+	}
+}
+
+// maxRefusals in a row say that it is not the operations that the store refuses.
+const maxRefusals = 8
+
+func (l *Ledger) singly(group []*op, err error) {
+	refusals := 0
+	for i := range group {
+		if refusals == maxRefusals {
+			group[i].err = err
+			continue
+		}
+		var refused bool
+		switch refused, err = l.transact(group[i : i+1]); {
+		case err == nil:
+			refusals = 0
+		case refused:
+			refusals++
+		default:
+			refusals = maxRefusals // the store is not there
+		}
+	}
+}
+
+// transact decides a group on one snapshot, in one transaction. refused says that the store has refused the batch, of
+// which nothing is durable.
+func (l *Ledger) transact(group []*op) (refused bool, err error) {
 	ctx := context.Background()
 	now, clockErr := l.read()
-	noBlock := l.provide(ctx, group, now, clockErr)
+	var halted error
+	if why := l.halted.Load(); why != nil {
+		halted = *why
+	}
+	noBlock := halted
+	if halted == nil {
+		noBlock = l.provide(ctx, group, now, clockErr)
+	}
 	var blocks []Lease
-	err := l.store.Update(ctx, l.query(group), func(snap *Snapshot) (*Batch, error) {
+	decided := false
+	err = l.store.Update(ctx, l.query(group), func(snap *Snapshot) (*Batch, error) {
 		d := &draft{
 			snap: snap, now: now, clock: clockErr, tolerance: l.opt.Tolerance,
 			scheme: l.opt.Scheme, blocks: slices.Clone(l.blocks), noBlock: noBlock, term: l.term,
+			halted: halted,
 		}
 		for _, o := range group {
 			o.err = o.decide(d)
 		}
-		blocks = d.blocks
+		blocks, decided = d.blocks, true
 		return d.batch(), nil
 	})
 	// Numbers that were given out are never given out again, whatever became of the transaction.
@@ -140,8 +184,8 @@ func (l *Ledger) writeGroup(group []*op) {
 			// A refusal may rest on what others in this group did and the store did not keep: it is no answer either.
 			o.err = err
 		}
-		close(o.done)
 	}
+	return err != nil && decided && !errors.Is(err, ErrUnknownOutcome), err
 }
 
 func (l *Ledger) query(group []*op) *Query {
@@ -239,22 +283,81 @@ func (l *Ledger) lease(ctx context.Context, n uint64, now time.Time) (Lease, err
 	return lease, nil
 }
 
+// FenceHolder is the holder of the leases by which fences note the counters that they skip.
+const FenceHolder = "fence"
+
 // Fence ends all leases of a series, so that their holders can issue no more, and raises its mark to at least the
 // counter given, below which nothing is issued any more. It is for an operator who replaces a holder that may still be
-// alive, or who brings a restored store up to a counter that is known to be safe. Ledgers opened afterwards lease anew.
+// alive, who brings a restored store up to a counter that is known to be safe, or who has set right a clock that was
+// ahead. Ledgers opened afterwards lease anew.
+//
+// The operator vouches for now: the time of the series becomes now, also when that is earlier, and
+// each account whose newest entry is later than now by more than two seconds gets an entry of [KindClock] at now, which
+// shows in its history that time went back there. Reservations that were made by the wrong clock keep its time: void
+// those that are SIGNING. Fence may be repeated after an error.
 func Fence(ctx context.Context, store Store, id SeriesID, counter uint64, now time.Time) error {
+	if store == nil {
+		return &RequestError{Field: "store", Reason: "is nil"}
+	}
 	if err := id.check(); err != nil {
 		return err
 	}
 	if counter > MaxCounter {
 		return &RequestError{Field: "counter", Reason: "is above 2^48"}
 	}
-	return store.Update(ctx, &Query{Series: id}, func(snap *Snapshot) (*Batch, error) {
+	if now.IsZero() {
+		return &RequestError{Field: "now", Reason: "is no time"}
+	}
+	now = now.UTC().Truncate(time.Microsecond)
+	err := store.Update(ctx, &Query{Series: id}, func(snap *Snapshot) (*Batch, error) {
 		s := snap.Series
-		next := Series{ID: id, Mark: max(s.Mark, counter), Term: s.Term + 1, Fence: s.Term + 1, Time: s.Time}
-		if now.After(next.Time) {
-			next.Time = now.UTC().Truncate(time.Microsecond)
+		next := Series{ID: id, Mark: max(s.Mark, counter), Term: s.Term + 1, Fence: s.Term + 1, Time: now}
+		b := &Batch{Series: &next}
+		first := s.Mark
+		if s.Term == 0 {
+			first = 0 // a mark to begin at, which no lease has led to
 		}
-		return &Batch{Series: &next}, nil
+		if next.Mark > first {
+			b.Lease = &Lease{Series: id, Term: next.Term, Holder: FenceHolder, First: first, Last: next.Mark, Time: now}
+		}
+		return b, nil
 	})
+	if err != nil {
+		return err
+	}
+	return resetClocks(ctx, store, now)
+}
+
+// resetClocks notes in each account that is ahead that time goes back.
+func resetClocks(ctx context.Context, store Store, now time.Time) error {
+	var ahead []string
+	err := store.Scan(ctx, func(r Reader) error {
+		for a, err := range r.Accounts(ctx) {
+			if err != nil {
+				return err
+			}
+			if a.Time.Sub(now) > defaultTolerance {
+				ahead = append(ahead, a.Name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("fence: %w", err)
+	}
+	for names := range slices.Chunk(ahead, maxGroup) {
+		err := store.Update(ctx, &Query{Accounts: names}, func(snap *Snapshot) (*Batch, error) {
+			d := &draft{snap: snap}
+			for _, name := range names {
+				if err := d.resetClock(name, now); err != nil {
+					return nil, err
+				}
+			}
+			return d.batch(), nil
+		})
+		if err != nil {
+			return fmt.Errorf("fence: %w", err)
+		}
+	}
+	return nil
 }

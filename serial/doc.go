@@ -38,6 +38,16 @@
 // An operation is answered when the store has made it durable. Concurrent callers share one transaction (group commit),
 // decided one after the other, so that one caller's refusal does not harm the others.
 //
+// An output is kept with a claim, which names the reservation that it was made for ([ClaimSink]). A ledger that was lost
+// and made anew beside the outputs of the old one issues the same numbers: it meets the claims, refuses with a
+// [*ForeignOutputError] before anything is signed, and issues no more until it is fenced.
+//
+// # The clock
+//
+// Within an account time never goes back. A small step back of the clock is bridged, a larger one stops the operations
+// that make entries, with a [*ClockError], and no reading. If the clock was ahead for a while and is right now, [Fence]
+// with the right time lets the accounts go on: each that was ahead gets an entry which says so.
+//
 // # Keys of the numbers
 //
 // The counter of a series (epoch and issuer) must never go back and must never run under one key in two ledgers. Numbers

@@ -17,6 +17,7 @@ type draft struct {
 	blocks  []Lease // what is left of the leases, First being the next counter
 	noBlock error   // why there are no more blocks
 	term    uint64  // of the newest lease of this ledger, 0 if it has none
+	halted  error   // why this ledger was stopped
 
 	entries []Entry
 	keys    []Key
@@ -78,8 +79,8 @@ func (d *draft) issue() (Number, error) {
 	if len(d.blocks) == 0 {
 		return Number{}, fmt.Errorf("no numbers: %w", d.noBlock)
 	}
-	if d.fenced() {
-		return Number{}, ErrFenced
+	if err := d.fenced(); err != nil {
+		return Number{}, err
 	}
 	n, err := d.scheme.Number(d.blocks[0].First)
 	if err == nil {
@@ -88,8 +89,13 @@ func (d *draft) issue() (Number, error) {
 	return n, err
 }
 
-// fenced reports whether the lease of this ledger was ended: then another holder is at work, and no key may be used.
-func (d *draft) fenced() bool { return d.term != 0 && d.term <= d.snap.Series.Fence }
+// fenced gives an error if the lease of this ledger was ended: then another holder is at work, and no key may be used.
+func (d *draft) fenced() error {
+	if d.term != 0 && d.term <= d.snap.Series.Fence {
+		return ErrFenced
+	}
+	return d.halted
+}
 
 // commit takes over what an operation decided.
 func (d *draft) commit(a Account, entries ...Entry) {

@@ -25,10 +25,11 @@ const (
 	KindRelease                     // reserved -> available, nothing was signed
 	KindVoid                        // reserved -> available, the serial is void
 	KindOrphan                      // an output that came after the void; moves nothing
+	KindClock                       // a fence has set the time back; moves nothing
 )
 
 var kindNames = [...]string{"none", "purchase", "grant", "transfer in", "transfer out", "refund", "limit", "postpaid",
-	"reserve", "signing", "stamped", "release", "void", "orphan"}
+	"reserve", "signing", "stamped", "release", "void", "orphan", "clock"}
 
 // String gives the name in lower case, such as "transfer in".
 func (k Kind) String() string {
@@ -49,8 +50,8 @@ type Entry struct {
 	Digest   [32]byte // reserve: of the request's fingerprint; stamped and orphan: of the output; else zero
 	Length   int64    // stamped and orphan: bytes of the output
 	Peer     string   // transfers: the other account
-	Note     string   // release, void: the reason
-	// Time is the ledger's clock, UTC, microseconds; within an account it never goes back.
+	Note     string   // release, void: the reason; clock: the time that was wrong
+	// Time is the ledger's clock, UTC, microseconds; within an account it never goes back, but with an entry of KindClock.
 	Time time.Time
 	Hash [32]byte // of the hash before (zero for the first) and this entry
 }
@@ -106,6 +107,8 @@ func (e *Entry) Text() string {
 		return fmt.Sprintf("serial %s is void, %s returned%s", e.Number, units(e.Units), because(e.Note))
 	case KindOrphan:
 		return fmt.Sprintf("an output for the void serial %s came late and is not handed out", e.Number)
+	case KindClock:
+		return "time set back by an operator" + because(e.Note)
 	}
 	return e.Kind.String()
 }

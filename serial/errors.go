@@ -42,13 +42,18 @@ type RequestError struct {
 
 func (e *RequestError) Error() string { return "invalid " + e.Field + ": " + e.Reason }
 
-// ConflictError refuses a request whose key already stands for another request. It is final for that request and key.
+// ConflictError refuses a request whose key already stands for another request. It is final for that request and key,
+// unless it says that the other one is under way.
 type ConflictError struct {
-	Account string
-	Field   string // the first field that differs: "digest", "length", "value", "kind", "placement", "profile", "units", "output"
+	Account  string
+	Field    string // the first field that differs: "digest", "length", "value", "kind", "placement", "profile", "units", "peer", "output"
+	UnderWay bool   // the other request is a Redeem in progress, of which perhaps nothing will stay
 }
 
 func (e *ConflictError) Error() string {
+	if e.UnderWay {
+		return fmt.Sprintf("account %q: a request with this key and another %s is under way", e.Account, e.Field)
+	}
 	return fmt.Sprintf("account %q: the key already stands for a request with another %s", e.Account, e.Field)
 }
 
@@ -85,14 +90,29 @@ func (e *RefusedError) Error() string {
 // Unwrap gives the cause.
 func (e *RefusedError) Unwrap() error { return e.Err }
 
-// ClockError stops operations because the clock is behind what the ledger has seen by more than the tolerance.
+// ForeignOutputError says that the sink keeps, under a number of this ledger, an output that was made for another
+// reservation: the numbers are in use elsewhere, as by a ledger that was lost and made anew, or restored. The error is [ErrFenced]: a [Ledger] that meets it with a number that it has just issued issues no more. Fence
+// the store with a counter that is known to be safe, open the ledger anew, and void the reservation once it is known what
+// became of the other document.
+type ForeignOutputError struct{ Number Number }
+
+func (e *ForeignOutputError) Error() string {
+	return fmt.Sprintf("serial %s: the sink keeps another reservation's output under this number: %v", e.Number, ErrFenced)
+}
+
+// Unwrap gives [ErrFenced].
+func (e *ForeignOutputError) Unwrap() error { return ErrFenced }
+
+// ClockError stops operations because the clock is behind what the ledger has seen by more than the tolerance. Reading
+// goes on. If the clock is wrong now, set it right; if it was ahead when the entry was made, [Fence] takes the ledger
+// back to the right time.
 type ClockError struct {
 	Now, Last time.Time
 	Tolerance time.Duration
 }
 
 func (e *ClockError) Error() string {
-	return fmt.Sprintf("the clock says %s, but the ledger has an entry of %s; more than %s back: set the clock right",
+	return fmt.Sprintf("the clock says %s, but the ledger has an entry of %s; more than %s back: set the clock right, or fence if it was wrong then",
 		e.Now.Format(time.RFC3339), e.Last.Format(time.RFC3339), e.Tolerance)
 }
 

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,6 +30,7 @@ type Ledger struct {
 	opt    Options
 	queue  queue
 	flight flights
+	halted atomic.Pointer[error] // why this ledger may issue no more
 
 	// of the writing goroutine alone
 	blocks []Lease
@@ -37,8 +39,12 @@ type Ledger struct {
 }
 
 // Open starts a ledger on a store. It reads the store once, so that a store that cannot be used is known now; numbers
-// are leased when the first is needed. The caller closes the ledger, and after it the store.
+// are leased when the first is needed. A clock that is behind the store's is met by the operations, with a [*ClockError],
+// not by Open: reading goes on. The caller closes the ledger, and after it the store.
 func Open(ctx context.Context, store Store, opt *Options) (*Ledger, error) {
+	if store == nil {
+		return nil, &RequestError{Field: "store", Reason: "is nil"}
+	}
 	l := &Ledger{store: store}
 	if opt != nil {
 		l.opt = *opt
@@ -50,13 +56,13 @@ func Open(ctx context.Context, store Store, opt *Options) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	if _, err := bridge(l.opt.Now().UTC(), snap.Series.Time, l.opt.Tolerance); err != nil {
-		return nil, err
-	}
+	l.last = snap.Series.Time
 	l.queue.wake, l.queue.ended = make(chan struct{}, 1), make(chan struct{})
 	go l.write()
 	return l, nil
 }
+
+const defaultTolerance = 2 * time.Second
 
 func (o *Options) complete() error {
 	if o.Block > maxBlock {
@@ -66,7 +72,7 @@ func (o *Options) complete() error {
 		o.Block = 4096
 	}
 	if o.Tolerance == 0 {
-		o.Tolerance = 2 * time.Second
+		o.Tolerance = defaultTolerance
 	}
 	o.Tolerance = max(o.Tolerance, 0)
 	if o.Now == nil {
@@ -157,26 +163,40 @@ func (l *Ledger) move(ctx context.Context, id KeyID, n int64, peer string) (m Mo
 // Reserve takes a unit and a number for a request. For a key that is known it gives the reservation as it is now,
 // whatever its state, except that a released one is followed by a new attempt with a new number.
 func (l *Ledger) Reserve(ctx context.Context, req Request) (Reservation, error) {
-	r, _, err := l.begin(ctx, req, false)
-	return r, err
+	b, err := l.begin(ctx, req, false)
+	return b.Reservation, err
 }
 
-func (l *Ledger) begin(ctx context.Context, req Request, intent bool) (Reservation, bool, error) {
+// begun is what a request has come to.
+type begun struct {
+	Reservation
+	fresh  bool  // the number was issued by this call
+	fenced error // why the key may not be used
+}
+
+func (l *Ledger) begin(ctx context.Context, req Request, intent bool) (begun, error) {
 	if err := req.check(); err != nil {
-		return Reservation{}, false, err
+		return begun{}, err
 	}
 	req.Key = append([]byte(nil), req.Key...)
-	var out Reservation
-	var fresh bool
+	var out begun
 	id := KeyID{req.Account, OpRedeem, string(req.Key)}
 	err := l.do(ctx, &op{account: req.Account, key: id, issues: true, decide: func(d *draft) (err error) {
-		out, fresh, err = d.begin(&req, intent)
+		out.Reservation, out.fresh, err = d.begin(&req, intent)
+		out.fenced = d.fenced()
 		return err
 	}})
 	if err != nil {
-		return Reservation{}, false, err
+		return begun{}, err
 	}
-	return out, fresh, nil
+	return out, nil
+}
+
+// stop ends the issuing of numbers by this ledger, for good.
+func (l *Ledger) stop(why error) {
+	if l.halted.CompareAndSwap(nil, &why) {
+		l.opt.Logger.Error("ledger may not issue", "error", why)
+	}
 }
 
 // Signing records the intent to sign: from now on the key may have been used, and the reservation can only become
@@ -185,11 +205,14 @@ func (l *Ledger) Signing(ctx context.Context, n Number) (Reservation, error) {
 	return l.step(ctx, n, func(d *draft) (Reservation, error) { return d.sign(n) })
 }
 
-// Stamped books the unit as used. The output must be durable before. Again with the same output it changes nothing.
+// Stamped books the unit as used. The output, which has a length and a digest, must be durable before. Again with the same output it changes nothing.
 // On a VOID reservation it notes the output as an orphan and returns a [*StateError].
 func (l *Ledger) Stamped(ctx context.Context, n Number, out Output) (Reservation, error) {
 	if out.Length <= 0 {
 		return Reservation{}, &RequestError{Field: "output", Reason: "is empty"}
+	}
+	if out.Digest == [32]byte{} {
+		return Reservation{}, &RequestError{Field: "output", Reason: "has no digest"}
 	}
 	return l.step(ctx, n, func(d *draft) (Reservation, error) { return d.stamp(n, out) })
 }
@@ -266,7 +289,8 @@ func (l *Ledger) Balance(ctx context.Context, account string) (Balance, error) {
 }
 
 // History walks the entries of an account after a sequence number (0: from the start), oldest first, as of one moment;
-// [Entry.Text] says each in words. An unknown account has none. An error is the last element.
+// [Entry.Text] says each in words. An unknown account has none. An error is the last element. The walk holds a
+// transaction of the store until its loop ends: a long one is for an export, not for a page.
 func (l *Ledger) History(ctx context.Context, account string, after int64) iter.Seq2[Entry, error] {
 	return scan(ctx, l.store, func(r Reader) iter.Seq2[Entry, error] {
 		if account == "" { // which means all accounts to a reader

@@ -36,7 +36,7 @@ func TestModel(t *testing.T) {
 	end := time.Now().Add(2 * time.Second)
 	steps := 0
 	for ; steps < 6000 && time.Now().Before(end); steps++ {
-		s.clock.step(time.Duration(r.IntN(2000)-500) * time.Millisecond)
+		s.clock.step(time.Duration(r.IntN(2000)-250) * time.Millisecond)
 		if r.IntN(200) == 0 {
 			s = restart(t, s)
 		}

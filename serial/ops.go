@@ -95,6 +95,21 @@ func (d *draft) step(r Reservation, e Entry, change func(*Reservation, time.Time
 	return r, nil
 }
 
+// resetClock notes that the account's newest entry was made by a clock that was ahead. It is the only entry that may be
+// older than the one before it.
+func (d *draft) resetClock(name string, now time.Time) error {
+	a := d.account(name)
+	if a.Time.Sub(now) <= defaultTolerance {
+		return nil
+	}
+	e, err := a.append(Entry{Kind: KindClock, Note: "the clock was ahead, at " + a.Time.Format(time.RFC3339)}, now)
+	if err != nil {
+		return err
+	}
+	d.commit(a, e)
+	return nil
+}
+
 func (d *draft) reservation(n Number) (Reservation, error) {
 	r, ok := d.snap.Reservations[n]
 	if !ok {
@@ -112,8 +127,8 @@ func (d *draft) sign(n Number) (Reservation, error) {
 	if r.State != Reserved {
 		return Reservation{}, refusal(&r, "sign")
 	}
-	if d.fenced() {
-		return Reservation{}, ErrFenced
+	if err := d.fenced(); err != nil {
+		return Reservation{}, err
 	}
 	return d.step(r, Entry{Kind: KindSigning}, func(r *Reservation, t time.Time) {
 		r.State, r.Time = Signing, t.Truncate(time.Second)

@@ -299,6 +299,8 @@ func TestRedeemWaiters(t *testing.T) {
 	_, err = s.Redeem(t.Context(), other, mustNotRun(t))
 	var conflict *serial.ConflictError
 	require.ErrorAs(t, err, &conflict)
+	require.True(t, conflict.UnderWay)
+	require.ErrorContains(t, err, "under way")
 	wg.Go(func() { // does not inherit the end of the first one's context
 		if _, err := s.Redeem(context.Background(), req("a", "k"), write("doc")); err != nil {
 			t.Errorf("got %v", err)

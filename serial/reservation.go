@@ -151,4 +151,17 @@ type Reservation struct {
 	Note     string // reason of a release or void
 }
 
+// claim is what a [ClaimSink] keeps with the output: SHA-256 over what no other reservation has. The times tell a ledger
+// that was made anew, and took the same requests, from the one before.
+func (r *Reservation) claim() [32]byte {
+	b := make([]byte, 0, 512)
+	b = append(b, "meterai claim v1\x00"...)
+	packed, print := r.Number.Packed(), r.Request.fingerprint()
+	b = append(append(b, packed[:]...), print[:]...)
+	b = appendString(appendString(b, r.Account), r.Request.Key)
+	b = binary.BigEndian.AppendUint64(b, uint64(r.Reserved.UnixMicro()))
+	b = binary.BigEndian.AppendUint64(b, uint64(r.Time.UnixMicro()))
+	return sha256.Sum256(b)
+}
+
 func (r *Reservation) scope() KeyID { return KeyID{r.Account, OpRedeem, string(r.Request.Key)} }

@@ -2,8 +2,11 @@ package serial
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -12,6 +15,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
+	"sync"
+	"time"
 )
 
 // Sink keeps the outputs of Redeem under their numbers. It is safe for concurrent use.
@@ -20,13 +26,40 @@ type Sink interface {
 	// durable. If write fails, nothing is kept and its error is returned, perhaps wrapped. An output that exists is never
 	// replaced: then the error is [fs.ErrExist]. After any other error of the sink itself the output may be there or not.
 	Put(ctx context.Context, n Number, write func(io.Writer) error) error
-	// Open reads the output of n, or gives an error that is [fs.ErrNotExist].
+	// Open reads the output of n, or gives an error that is [fs.ErrNotExist]. What it finds must be durable, or the sink
+	// must be a [ClaimSink].
 	Open(ctx context.Context, n Number) (io.ReadCloser, error)
 }
 
-// DirSink is a [Sink] in a directory: one file for each number, named by it, in one of 1,024 folders named by two of its
-// enciphered symbols. The file system must know hard links. It must be made with [NewDirSink].
-type DirSink struct{ dir string }
+// ClaimSink is what a [Sink] should be as well, and what a wrapper around one should pass on: it keeps with each output
+// for which reservation it was made. The ledger then books no output that belongs to another ledger which issued the
+// same number, such as one that was lost and made anew. With a plain Sink it can tell that only for a number that was
+// issued just now, not when it resumes after a crash.
+type ClaimSink interface {
+	Sink
+	// PutClaimed is Put, and keeps the claim with the output.
+	PutClaimed(ctx context.Context, n Number, claim [32]byte, write func(io.Writer) error) error
+	// OpenClaimed makes the output of n durable, which a crash or a failed Put may have left in doubt, and reads it. The
+	// error is a [*ForeignOutputError] if the output was kept with another claim or with none, and is [fs.ErrNotExist] if
+	// there is no output.
+	OpenClaimed(ctx context.Context, n Number, claim [32]byte) (io.ReadCloser, error)
+}
+
+// DirSink is a [ClaimSink] in a directory: one file for each number, named by it, in one of 1,024 folders named by two of
+// its enciphered symbols. A claim is a second name of the same file. The file system must know hard links; a copy of the
+// directory should keep them. It must be made with [NewDirSink].
+type DirSink struct {
+	dir  string
+	sync func(dir string) error
+
+	mu      sync.Mutex
+	settled map[string]bool // folders whose names are known to be durable
+}
+
+const (
+	tempPrefix = ".put-"
+	staleAfter = 24 * time.Hour // a temporary file this old belongs to nobody
+)
 
 // NewDirSink makes the directory, with mode 0700, if it is missing.
 func NewDirSink(dir string) (*DirSink, error) {
@@ -34,10 +67,75 @@ func NewDirSink(dir string) (*DirSink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("output directory: %w", err)
 	}
-	if err := makeDir(abs); err != nil {
+	s := &DirSink{dir: abs, sync: syncDir, settled: make(map[string]bool)}
+	if err := s.makeDir(); err != nil {
 		return nil, fmt.Errorf("output directory: %w", err)
 	}
-	return &DirSink{abs}, nil
+	return s, nil
+}
+
+// makeDir makes the directory durably. That it exists does not say that its name, or one above it, is durable: who made
+// it may have crashed. A directory that this process may not read it has not made.
+func (s *DirSink) makeDir() error {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	for dir := s.dir; filepath.Dir(dir) != dir; {
+		dir = filepath.Dir(dir)
+		err := s.sync(dir)
+		if errors.Is(err, fs.ErrPermission) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle makes a folder durably; the first time in a process also if it exists.
+func (s *DirSink) settle(folder string) error {
+	s.mu.Lock()
+	settled := s.settled[folder]
+	s.mu.Unlock()
+	if info, err := os.Stat(folder); settled && err == nil && info.IsDir() {
+		return nil
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	if err := s.sync(s.dir); err != nil {
+		return err
+	}
+	sweep(folder)
+	s.mu.Lock()
+	s.settled[folder] = true
+	s.mu.Unlock()
+	return nil
+}
+
+// sweep removes what a crash left behind. That it cannot is no reason to fail.
+func sweep(folder string) {
+	d, err := os.Open(folder)
+	if err != nil {
+		return
+	}
+	defer d.Close()
+	for {
+		names, err := d.Readdirnames(1024)
+		for _, name := range names {
+			if !strings.HasPrefix(name, tempPrefix) {
+				continue
+			}
+			file := filepath.Join(folder, name)
+			if info, err := os.Lstat(file); err == nil && time.Since(info.ModTime()) > staleAfter {
+				_ = os.Remove(file)
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
 }
 
 func (s *DirSink) path(n Number) (folder, file string) {
@@ -46,9 +144,21 @@ func (s *DirSink) path(n Number) (folder, file string) {
 	return folder, filepath.Join(folder, name)
 }
 
+// claimed names the output of a number for a claim.
+func claimed(file string, claim [32]byte) string { return file + "-" + hex.EncodeToString(claim[:16]) }
+
 // Put implements [Sink]: a temporary file, fsync, a link that fails if the name exists, fsync of the folder. Files that a
-// crash leaves behind begin with ".put-".
-func (s *DirSink) Put(ctx context.Context, n Number, write func(io.Writer) error) (err error) {
+// crash leaves behind begin with ".put-"; those older than a day are removed when a process first uses their folder.
+func (s *DirSink) Put(ctx context.Context, n Number, write func(io.Writer) error) error {
+	return s.put(ctx, n, nil, write)
+}
+
+// PutClaimed implements [ClaimSink].
+func (s *DirSink) PutClaimed(ctx context.Context, n Number, claim [32]byte, write func(io.Writer) error) error {
+	return s.put(ctx, n, &claim, write)
+}
+
+func (s *DirSink) put(ctx context.Context, n Number, claim *[32]byte, write func(io.Writer) error) (err error) {
 	if n.IsZero() {
 		return &RequestError{Field: "number", Reason: "is none"}
 	}
@@ -56,14 +166,15 @@ func (s *DirSink) Put(ctx context.Context, n Number, write func(io.Writer) error
 		return err
 	}
 	folder, file := s.path(n)
-	if err := makeDir(folder); err != nil {
+	if err := s.settle(folder); err != nil {
 		return fmt.Errorf("keep output: %w", err)
 	}
-	temp, err := os.CreateTemp(folder, ".put-")
+	temp, err := os.CreateTemp(folder, tempPrefix)
 	if err != nil {
 		return fmt.Errorf("keep output: %w", err)
 	}
 	defer func() {
+		_ = temp.Close() // again, unless write has ended the goroutine
 		if rmErr := os.Remove(temp.Name()); err == nil && rmErr != nil {
 			err = fmt.Errorf("keep output: %w", rmErr)
 		}
@@ -75,11 +186,36 @@ func (s *DirSink) Put(ctx context.Context, n Number, write func(io.Writer) error
 	if err != nil {
 		return err
 	}
-	// A link, unlike a rename, does not replace what another process has put there.
-	if err := os.Link(temp.Name(), file); err != nil {
+	if claim == nil {
+		err = os.Link(temp.Name(), file)
+	} else {
+		err = linkClaimed(temp.Name(), file, claimed(file, *claim))
+	}
+	if err != nil {
 		return fmt.Errorf("keep output: %w", err)
 	}
-	return syncDir(folder)
+	return s.sync(folder)
+}
+
+// linkClaimed names an output by its claim, then by its number: what has both names as one file was kept with this
+// claim. A link, unlike a rename, does not replace what another process has put there.
+func linkClaimed(temp, file, claim string) error {
+	first := os.Link(temp, claim)
+	if first != nil && !errors.Is(first, fs.ErrExist) {
+		return first
+	}
+	err := os.Link(claim, file)
+	if err == nil || first != nil || !errors.Is(err, fs.ErrExist) {
+		return cmp.Or(err, first)
+	}
+	same, statErr := sameOutput(file, claim)
+	if same {
+		return nil // another call with this claim has given this output its second name
+	}
+	if statErr == nil {
+		statErr = os.Remove(claim) // the number has an output with another claim
+	}
+	return errors.Join(err, statErr)
 }
 
 func fill(f *os.File, write func(io.Writer) error) error {
@@ -112,15 +248,71 @@ func (s *DirSink) Open(ctx context.Context, n Number) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// makeDir makes a directory durably, if it is missing.
-func makeDir(dir string) error {
-	if info, err := os.Stat(dir); err == nil && info.IsDir() {
-		return nil
+// OpenClaimed implements [ClaimSink]. It completes an output whose Put was interrupted between its two names.
+func (s *DirSink) OpenClaimed(ctx context.Context, n Number, claim [32]byte) (io.ReadCloser, error) {
+	f, err := s.Open(ctx, n)
+	if err != nil && (n.IsZero() || !errors.Is(err, fs.ErrNotExist)) {
+		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+	folder, file := s.path(n)
+	if err != nil {
+		if err := os.Link(claimed(file, claim), file); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+		if f, err = s.Open(ctx, n); err != nil {
+			return nil, err
+		}
 	}
-	return syncDir(filepath.Dir(dir))
+	same, err := sameOutput(file, claimed(file, claim))
+	if err == nil && !same {
+		err = &ForeignOutputError{Number: n}
+	}
+	if err == nil {
+		err = s.settle(folder)
+	}
+	if err == nil {
+		err = s.sync(folder)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// sameOutput reports whether two names stand for one file or, after a copy that knew no hard links, for equal ones.
+func sameOutput(file, claim string) (bool, error) {
+	a, err := os.Stat(file)
+	if err != nil {
+		return false, err
+	}
+	b, err := os.Stat(claim)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	case os.SameFile(a, b):
+		return true, nil
+	case a.Size() != b.Size():
+		return false, nil
+	}
+	first, err := fileDigest(file)
+	if err != nil {
+		return false, err
+	}
+	second, err := fileDigest(claim)
+	return bytes.Equal(first, second), err
+}
+
+func fileDigest(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return h.Sum(nil), err
 }
 
 // syncDir makes the names in a directory durable. Windows has no such call and needs none.

@@ -30,7 +30,8 @@ type Store interface {
 	View(ctx context.Context, q *Query) (*Snapshot, error)
 
 	// Scan calls read with a reader of one moment, which includes every Update that returned before. The reader is not
-	// valid after read returns. A scan does not stop updates.
+	// valid after read returns. A scan does not stop updates. read runs code of the ledger's callers: also when it panics
+	// or ends the goroutine, the transaction must end and its connection be given back.
 	Scan(ctx context.Context, read func(Reader) error) error
 }
 
@@ -45,6 +46,19 @@ type Reader interface {
 	// Reservations walks all reservations, or only those in a state that is not final, in the byte order of their packed
 	// numbers.
 	Reservations(ctx context.Context, unresolved bool) iter.Seq2[Reservation, error]
+	// Keys walks all keys, in any order.
+	Keys(ctx context.Context) iter.Seq2[Key, error]
+	// Series walks all series, in the byte order of their names.
+	Series(ctx context.Context) iter.Seq2[Series, error]
+	// Leases walks all leases, ordered by the name of the series and the term.
+	Leases(ctx context.Context) iter.Seq2[Lease, error]
+}
+
+// SelfChecker is what a [Reader] may be as well: one whose store can examine itself.
+type SelfChecker interface {
+	// SelfCheck walks what the store finds wrong below the rows, such as a damaged file, and says so if the store is
+	// fenced. [Audit] calls it first.
+	SelfCheck(ctx context.Context) iter.Seq2[Problem, error]
 }
 
 // Query names what a snapshot shall hold.
@@ -64,14 +78,17 @@ type Snapshot struct {
 	Series       Series // if there is none yet, zero but for the ID and, perhaps, a mark to begin at
 }
 
-// Batch is what one transaction changes. Rows come in the order in which they were decided.
+// Batch is what one transaction changes. Rows come in the order in which they were decided. A store keeps every field of
+// every row as it is, each time to the microsecond, and tells a time that is zero ([time.Time.IsZero]) from 1970.
 type Batch struct {
-	Entries      []Entry       // new; an existing (account, sequence) is an error
-	Accounts     []Account     // new or replaced
-	Reservations []Reservation // new, or existing with a new state, time, output or note; a final one never changes its state
-	Keys         []Key         // new; only an existing one of OpRedeem may be replaced, by a new attempt
-	Series       *Series       // new or replaced; mark, term and fence never go down
-	Lease        *Lease        // new; an existing (series, term) is an error
+	Entries  []Entry   // new; an existing (account, sequence) is an error
+	Accounts []Account // new or replaced
+	// Reservations are new, or existing with a new state, time, output or note; a final one never changes its state. Two of
+	// one account and key that are not RELEASED are an error.
+	Reservations []Reservation
+	Keys         []Key   // new; only an existing one of OpRedeem may be replaced, by a new attempt
+	Series       *Series // new or replaced; mark, term and fence never go down, the time may after a fence
+	Lease        *Lease  // new; an existing (series, term) is an error
 }
 
 // Empty reports whether b changes nothing.
@@ -116,10 +133,12 @@ type Series struct {
 	Mark  uint64    // counters from here on belong to no lease
 	Term  uint64    // of the newest lease or fence, from 1
 	Fence uint64    // leases with this term or an older one are ended
-	Time  time.Time // of the newest lease or fence
+	Time  time.Time // of the newest lease or fence, zero if that is not known
 }
 
-// Lease gives the counters First to Last-1 to one holder, as long as its term is above the fence of the series.
+// Lease gives the counters First to Last-1 to one holder, as long as its term is above the fence of the series. What a
+// fence skips is noted as a lease as well, with a term that is not above the fence, so that the leases of a series
+// follow each other without a gap up to its mark.
 type Lease struct {
 	Series      SeriesID
 	Term        uint64

@@ -34,6 +34,7 @@ type Document struct {
 // refused before a serial number is taken:
 //
 //   - pdf.ErrNotPDF, pdf.ErrDamaged, pdf.ErrEncrypted and the limits of package pdf;
+//   - [ErrAmbiguous]: readers disagree about the file;
 //   - [ErrCertified]: a stamp would break the author's certification;
 //   - *pdf.PageRangeError: no such page;
 //   - *[PlacementError]: the stamp is outside its page, empty or too small;
@@ -54,6 +55,9 @@ func Open(r io.ReaderAt, size int64, opt *Options) (*Document, error) {
 	if f.Encrypted() {
 		return nil, pdf.ErrEncrypted
 	}
+	if err := d.checkHeader(); err != nil {
+		return nil, err
+	}
 	if d.form, err = readForm(f); err != nil {
 		return nil, err
 	}
@@ -70,6 +74,19 @@ func Open(r io.ReaderAt, size int64, opt *Options) (*Document, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// checkHeader refuses a header that does not stand at byte 0.
+func (d *Document) checkHeader() error {
+	off := d.file.HeaderOffset()
+	switch {
+	case off == 0:
+		return nil
+	case !d.opt.AllowAmbiguous:
+		return fmt.Errorf("%w: its header stands at byte %d", ErrAmbiguous, off)
+	}
+	d.warn("the header does not stand at the first byte: some readers will call the signature broken")
+	return nil
 }
 
 // checkStamp validates the stamp before the page is looked at.

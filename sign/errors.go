@@ -12,6 +12,9 @@ var (
 	// certification a stamp would break (DocMDP; ISO 32000-2, 12.8.2.2); see
 	// [Options.AllowCertified].
 	ErrCertified = errors.New("sign: the document is certified against changes")
+	// ErrAmbiguous reports a file that readers read differently, so that what
+	// some show as signed others call broken; see [Options.AllowAmbiguous].
+	ErrAmbiguous = errors.New("sign: readers disagree about the file")
 	// ErrChanged reports a source whose bytes are not those that were opened,
 	// digested or prepared before.
 	ErrChanged = errors.New("sign: the source changed since it was read first")

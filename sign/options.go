@@ -38,6 +38,10 @@ type Options struct {
 	// that, others, package verify among them, then call the certification
 	// broken. With P = 1 the stamp is refused in any case.
 	AllowCertified bool
+	// AllowAmbiguous signs a file whose header does not stand at its first
+	// byte: some readers count offsets from the header, others from the first
+	// byte, so a signature of it is good in some and broken in others.
+	AllowAmbiguous bool
 	// Limits bound the reading of the source; nil is the default of package pdf.
 	Limits *pdf.Limits
 }

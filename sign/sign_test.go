@@ -205,6 +205,17 @@ func TestSharedFieldsArray(t *testing.T) {
 	require.Equal(t, 1, bytes.Count(second, []byte("5 0 obj")), "the shared array was changed")
 }
 
+func TestHeaderNotAtTheFirstByte(t *testing.T) {
+	src := append([]byte("\n"), fileBytes(t, "classic.pdf")...)
+	opt := stampOptions(t)
+	_, err := sign.Open(bytes.NewReader(src), int64(len(src)), opt)
+	require.ErrorIs(t, err, sign.ErrAmbiguous)
+	opt.AllowAmbiguous = true
+	require.Len(t, open(t, src, opt).Warnings(), 1)
+	out := stamp(t, src, opt, sign.Issue{Number: numberOf(t, 1)})
+	require.Equal(t, verify.TotalPassed, verified(t, out).Indication)
+}
+
 func TestInvisibleHasNoPlace(t *testing.T) {
 	_, res, err := open(t, fileBytes(t, "classic.pdf"), nil).Update(t.Context(), credential(t, specimen(t).StampP256), sign.Issue{})
 	require.NoError(t, err)

@@ -89,7 +89,7 @@ func (h home) fill(ctx context.Context) error {
 	if err := writeJSON(h.sealTrust(), trust); err != nil {
 		return err
 	}
-	l, err := h.openLedger(ctx)
+	l, err := h.open(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -99,10 +99,17 @@ func (h home) fill(ctx context.Context) error {
 // A ledger is the home's ledger with what has to be closed after it.
 type ledger struct {
 	*serial.Ledger
-	store *sqlite.Store
+	store  *sqlite.Store
+	series serial.SeriesID
 }
 
+// openLedger opens the ledger that init made; only init makes one, since an
+// empty ledger in the place of a lost one would issue its numbers again.
 func (h home) openLedger(ctx context.Context) (*ledger, error) {
+	return h.open(ctx, &sqlite.Options{MustExist: true})
+}
+
+func (h home) open(ctx context.Context, opt *sqlite.Options) (*ledger, error) {
 	var s series
 	if err := readJSON(h.series(), &s); err != nil {
 		return nil, h.missing(err)
@@ -119,7 +126,7 @@ func (h home) openLedger(ctx context.Context) (*ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := sqlite.Open(ctx, h.ledger(), nil)
+	store, err := sqlite.Open(ctx, h.ledger(), opt)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +134,7 @@ func (h home) openLedger(ctx context.Context) (*ledger, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return &ledger{Ledger: l, store: store}, nil
+	return &ledger{Ledger: l, store: store, series: scheme.Series()}, nil
 }
 
 func (l *ledger) close() error { return errors.Join(l.Ledger.Close(), l.store.Close()) }

@@ -87,7 +87,7 @@ func newRoot() *cobra.Command {
 		return usage("%v; see '%s --help'", err, cmd.CommandPath())
 	})
 	root.AddCommand(newInit(), newCredit(), newStamp(), newVerify(), newSeal(),
-		newBalance(), newHistory(), newVoid(), newAudit())
+		newBalance(), newHistory(), newVoid(), newFence(), newAudit())
 	return root
 }
 

@@ -242,6 +242,32 @@ func TestVoid(t *testing.T) {
 	require.Contains(t, ok(t, "history", "--dir", dir, "--account", "me"), "token gone")
 }
 
+// A lost ledger is not replaced by an empty one, and one restored from a backup
+// issues nothing until it is fenced.
+func TestLostAndRestoredLedger(t *testing.T) {
+	dir, in := demo(t)
+	db := filepath.Join(dir, "ledger.db")
+	backup, err := os.ReadFile(db)
+	require.NoError(t, err)
+	out := filepath.Join(t.TempDir(), "out.pdf")
+	ok(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out)
+
+	require.NoError(t, os.Remove(db))
+	code, _, _ := meterai(t, "balance", "--dir", dir)
+	require.Equal(t, exitFailed, code)
+	require.NoFileExists(t, db)
+
+	require.NoError(t, os.WriteFile(db, backup, 0o600))
+	writeInput(t, in, "crlf.pdf")
+	code, _, errOut := meterai(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out)
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, errOut, "fence")
+	ok(t, "balance", "--dir", dir)
+	ok(t, "fence", "--dir", dir, "--counter", "100000")
+	ok(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out)
+	ok(t, "verify", "--dir", dir, out)
+}
+
 func TestWrongUsage(t *testing.T) {
 	dir, in := demo(t)
 	for _, args := range [][]string{

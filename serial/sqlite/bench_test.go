@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -46,7 +47,9 @@ func (discard) Put(_ context.Context, _ serial.Number, write func(io.Writer) err
 	return write(io.Discard)
 }
 
-func (discard) Open(context.Context, serial.Number) (io.ReadCloser, error) { return nil, io.EOF }
+func (discard) Open(context.Context, serial.Number) (io.ReadCloser, error) {
+	return nil, fs.ErrNotExist
+}
 
 // counted counts transactions.
 type counted struct {

@@ -12,18 +12,30 @@ import (
 
 // How rows map to the types of package serial.
 
-func micros(t time.Time) int64 {
+// micros is for times that are always there, optional for those that may be none.
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+func moment(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+func optional(t time.Time) any {
 	if t.IsZero() {
-		return 0
+		return nil
 	}
 	return t.UnixMicro()
 }
 
-func moment(us int64) time.Time {
-	if us == 0 {
+func optionalMoment(us sql.Null[int64]) time.Time {
+	if !us.Valid {
 		return time.Time{}
 	}
-	return time.UnixMicro(us).UTC()
+	return moment(us.V)
+}
+
+func toSeries(s string) (serial.SeriesID, error) {
+	if len(s) != 3 {
+		return serial.SeriesID{}, &serial.CorruptError{Reason: fmt.Sprintf("a series named %q", s)}
+	}
+	return serial.SeriesID{Epoch: s[0], Issuer: s[1:]}, nil
 }
 
 func blob(n serial.Number) any {
@@ -139,21 +151,22 @@ var writeReservations = &write{
 }
 
 func bindReservation(r *serial.Reservation, args []any) []any {
-	return append(args, blob(r.Number), r.Account, r.Request.Key, int64(r.State), micros(r.Reserved), micros(r.Time),
-		micros(r.Resolved), r.Request.Digest[:], r.Request.Length, int64(r.Request.Value), r.Request.Kind,
+	return append(args, blob(r.Number), r.Account, r.Request.Key, int64(r.State), micros(r.Reserved), optional(r.Time),
+		optional(r.Resolved), r.Request.Digest[:], r.Request.Length, int64(r.Request.Value), r.Request.Kind,
 		r.Request.Placement, r.Request.Profile, digest(r.Output.Digest), r.Output.Length, r.Note)
 }
 
 func scanReservation(rows *sql.Rows) (r serial.Reservation, err error) {
 	var number, dig, out sql.RawBytes
-	var reserved, intent, resolved int64
+	var reserved int64
+	var intent, resolved sql.Null[int64]
 	q := &r.Request
 	if err := rows.Scan(&number, &r.Account, &q.Key, &r.State, &reserved, &intent, &resolved, &dig, &q.Length, &q.Value,
 		&q.Kind, &q.Placement, &q.Profile, &out, &r.Output.Length, &r.Note); err != nil {
 		return r, err
 	}
 	q.Account = r.Account
-	r.Reserved, r.Time, r.Resolved = moment(reserved), moment(intent), moment(resolved)
+	r.Reserved, r.Time, r.Resolved = moment(reserved), optionalMoment(intent), optionalMoment(resolved)
 	if r.Number, err = toNumber(number); err != nil {
 		return r, err
 	}
@@ -221,12 +234,12 @@ func (c *connection) load(ctx context.Context, q *serial.Query) (*serial.Snapsho
 	if err != nil || q.Series == (serial.SeriesID{}) {
 		return snap, err
 	}
-	err = c.query(ctx, `SELECT coalesce(mark, floor), coalesce(term, 0), coalesce(fence, 0), coalesce(time, 0)
+	err = c.query(ctx, `SELECT coalesce(mark, floor), coalesce(term, 0), coalesce(fence, 0), time
 		FROM meta LEFT JOIN series ON series = ?`, []any{q.Series.String()}, func(rows *sql.Rows) error {
-		var t int64
+		var t sql.Null[int64]
 		snap.Series.ID = q.Series
 		err := rows.Scan(&snap.Series.Mark, &snap.Series.Term, &snap.Series.Fence, &t)
-		snap.Series.Time = moment(t)
+		snap.Series.Time = optionalMoment(t)
 		return err
 	})
 	return snap, err
@@ -296,13 +309,35 @@ var writeSeries = &write{
 
 var writeLeases = &write{head: "INSERT INTO leases (series, term, holder, first, last, time) VALUES ", columns: 6}
 
+func scanSeries(rows *sql.Rows) (s serial.Series, err error) {
+	var id string
+	var t sql.Null[int64]
+	if err := rows.Scan(&id, &s.Mark, &s.Term, &s.Fence, &t); err != nil {
+		return s, err
+	}
+	s.Time = optionalMoment(t)
+	s.ID, err = toSeries(id)
+	return s, err
+}
+
+func scanLease(rows *sql.Rows) (l serial.Lease, err error) {
+	var id string
+	var t int64
+	if err := rows.Scan(&id, &l.Term, &l.Holder, &l.First, &l.Last, &t); err != nil {
+		return l, err
+	}
+	l.Time = moment(t)
+	l.Series, err = toSeries(id)
+	return l, err
+}
+
 func (c *connection) applySeries(ctx context.Context, b *serial.Batch) error {
 	if s := b.Series; s != nil {
 		if s.Term > math.MaxInt64 {
 			return &serial.CorruptError{Reason: "term of a series out of range"}
 		}
 		err := c.insert(ctx, writeSeries, 1, func(_ int, args []any) []any {
-			return append(args, s.ID.String(), int64(s.Mark), int64(s.Term), int64(s.Fence), micros(s.Time))
+			return append(args, s.ID.String(), int64(s.Mark), int64(s.Term), int64(s.Fence), optional(s.Time))
 		})
 		if err != nil {
 			return err

@@ -7,7 +7,7 @@ const (
 )
 
 // The constraints are a second guard: what package serial decides never meets them. Times are microseconds since 1970,
-// 0 for none; states, kinds and operations are the numbers that package serial defines.
+// NULL for none; states, kinds and operations are the numbers that package serial defines.
 const schema = `
 CREATE TABLE meta (
 	id       INTEGER PRIMARY KEY CHECK (id = 1),
@@ -21,7 +21,7 @@ CREATE TABLE series (
 	mark   INTEGER NOT NULL CHECK (mark BETWEEN 0 AND 281474976710656),
 	term   INTEGER NOT NULL CHECK (term > 0),
 	fence  INTEGER NOT NULL CHECK (fence BETWEEN 0 AND term),
-	time   INTEGER NOT NULL
+	time   INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE leases (
@@ -55,7 +55,7 @@ CREATE TABLE accounts (
 CREATE TABLE entries (
 	account  TEXT    NOT NULL,
 	sequence INTEGER NOT NULL CHECK (sequence > 0),
-	kind     INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 13),
+	kind     INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 14),
 	units    INTEGER NOT NULL CHECK (units >= 0),
 	key      BLOB,
 	number   BLOB CHECK (length(number) = 14),
@@ -78,8 +78,8 @@ CREATE TABLE reservations (
 	key           BLOB    NOT NULL CHECK (length(key) BETWEEN 1 AND 256),
 	state         INTEGER NOT NULL CHECK (state BETWEEN 1 AND 5),
 	reserved      INTEGER NOT NULL,
-	intent        INTEGER NOT NULL CHECK (intent % 1000000 = 0),
-	resolved      INTEGER NOT NULL,
+	intent        INTEGER CHECK (intent % 1000000 = 0),
+	resolved      INTEGER,
 	digest        BLOB    NOT NULL CHECK (length(digest) = 32),
 	length        INTEGER NOT NULL CHECK (length >= 0),
 	value         INTEGER NOT NULL CHECK (value BETWEEN 0 AND 4294967295),
@@ -93,6 +93,7 @@ CREATE TABLE reservations (
 ) STRICT;
 
 CREATE INDEX reservations_unresolved ON reservations (number) WHERE state IN (1, 2);
+CREATE UNIQUE INDEX one_reservation_holds_a_key ON reservations (account, key) WHERE state <> 4;
 
 CREATE TABLE keys (
 	account   TEXT    NOT NULL,

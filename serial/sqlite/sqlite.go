@@ -20,6 +20,17 @@
 // safe. What the witness cannot see: a machine that was rolled back as a whole, witness included, and the changes of the
 // last second that took no lease. Against the first, keep a checkpoint ([serial.AuditReport]) on another machine.
 //
+// A program that does not mean to make a ledger opens it with [Options.MustExist]: a new database in the place of a lost
+// one would begin again with the first numbers.
+//
+// # Reading
+//
+// A database that cannot be written, as on a read-only file system, opens for reading; so does one that is behind its
+// witness, or whose witness is damaged. At most 16 views and 48 scans run at a time, the others wait; a loop through
+// entries or accounts is a scan, and one that begins another inside of it takes two.
+//
+// [serial.Audit] first runs SQLite's own check of the whole file (integrity_check) and reports a fenced database.
+//
 // # What is left out
 //
 // Replication, and any engine but SQLite.
@@ -31,6 +42,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -49,6 +61,7 @@ type Options struct {
 	Witness     string        // path of the witness file; "" is the database's path with ".witness" behind
 	BusyTimeout time.Duration // how long to wait for another process's transaction; 0 is 10 seconds
 	Logger      *slog.Logger  // nil is silent
+	MustExist   bool          // refuse a database that is missing or empty with a [*MissingError], instead of making it
 }
 
 // Store is a [serial.Store] in a SQLite file.
@@ -57,6 +70,10 @@ type Store struct {
 	opt     Options
 	db      *sql.DB
 	writing chan *connection // capacity 1: the writer, nil when it must be opened anew
+	views   chan struct{}    // a slot for each view in progress
+	scans   chan struct{}    // and each scan; apart, since a scan's caller may view
+
+	readOnly error // why nothing can be written; set before Open returns
 
 	mu     sync.Mutex // guards the rest
 	idle   []*connection
@@ -64,7 +81,7 @@ type Store struct {
 	fenced error       // why updates are refused
 	timer  *time.Timer // running when the witness is behind
 	ended  chan struct{}
-	users  sync.WaitGroup // views and scans in progress
+	users  sync.WaitGroup // views in progress, and scans that begin
 }
 
 // FormatError refuses a file that is not this package's database, or one of a newer version.
@@ -75,22 +92,34 @@ type FormatError struct {
 
 func (e *FormatError) Error() string { return fmt.Sprintf("%s: %s", e.Path, e.Reason) }
 
-const idleReaders = 4
+// MissingError refuses to make a database where [Options.MustExist] says that there is one. It is [fs.ErrNotExist].
+type MissingError struct{ Path string }
 
-// Open opens the database at path, which must be a file name, and makes it, with mode 0600, if it is missing. A file
-// that is something else is left as it is and refused with a [*FormatError]. A database behind its witness opens, for
-// reading and for [Store.Fence].
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("%s: no ledger database is there; if it was lost, bring it back: a new one would issue the same numbers again", e.Path)
+}
+
+// Unwrap gives [fs.ErrNotExist].
+func (e *MissingError) Unwrap() error { return fs.ErrNotExist }
+
+// How many connections read at a time. Each has two open files.
+const (
+	maxViews = 16
+	maxScans = 48
+)
+
+// Open opens the database at path, which must be a file name, and makes it, with mode 0600, if it is missing, unless
+// [Options.MustExist] is set. A path that leads through symbolic links stands for what they lead to. A file that is
+// something else is left as it is and refused with a [*FormatError]. A database behind its witness opens, for reading and
+// for [Store.Fence]; so does one whose witness cannot be read, and one that cannot be written, for reading.
 func Open(ctx context.Context, path string, opt *Options) (*Store, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open ledger database: %w", err)
 	}
-	s := &Store{path: abs, writing: make(chan *connection, 1), ended: make(chan struct{})}
+	s := &Store{writing: make(chan *connection, 1), views: make(chan struct{}, maxViews), scans: make(chan struct{}, maxScans), ended: make(chan struct{})}
 	if opt != nil {
 		s.opt = *opt
-	}
-	if s.opt.Witness == "" {
-		s.opt.Witness = abs + ".witness"
 	}
 	if s.opt.BusyTimeout <= 0 {
 		s.opt.BusyTimeout = 10 * time.Second
@@ -98,18 +127,114 @@ func Open(ctx context.Context, path string, opt *Options) (*Store, error) {
 	if s.opt.Logger == nil {
 		s.opt.Logger = slog.New(slog.DiscardHandler)
 	}
-	if err := create(abs); err != nil {
+	if !s.opt.MustExist {
+		if err := create(abs); err != nil {
+			return nil, fmt.Errorf("open ledger database: %w", err)
+		}
+	}
+	// The witness belongs to the file, by whatever name that is opened.
+	if s.path, err = filepath.EvalSymlinks(abs); errors.Is(err, fs.ErrNotExist) && s.opt.MustExist {
+		return nil, &MissingError{abs}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("open ledger database: %w", err)
 	}
-	name := url.URL{Path: filepath.ToSlash(abs)}
-	dsn := fmt.Sprintf("file:%s?mode=rw&_pragma=busy_timeout(%d)", name.EscapedPath(), s.opt.BusyTimeout.Milliseconds())
-	if s.db, err = sql.Open("sqlite", dsn); err != nil {
-		return nil, fmt.Errorf("open ledger database: %w", err)
+	if s.opt.Witness == "" {
+		s.opt.Witness = s.path + ".witness"
 	}
-	if err := s.start(ctx); err != nil {
-		return nil, errors.Join(err, s.db.Close())
+	err = s.open(ctx, "rw", s.start)
+	if cannotWrite(err) {
+		err = s.openReadOnly(ctx, err)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return s, nil
+}
+
+// open opens the file in a mode of SQLite and calls start.
+func (s *Store) open(ctx context.Context, mode string, start func(context.Context) error) (err error) {
+	name := url.URL{Path: filepath.ToSlash(s.path)}
+	dsn := fmt.Sprintf("file:%s?mode=%s&_pragma=busy_timeout(%d)", name.EscapedPath(), mode, s.opt.BusyTimeout.Milliseconds())
+	if s.db, err = sql.Open("sqlite", dsn); err != nil {
+		return fmt.Errorf("open ledger database: %w", err)
+	}
+	if err := start(ctx); err != nil {
+		return errors.Join(err, s.db.Close())
+	}
+	return nil
+}
+
+// cannotWrite reports whether an error comes from a file or a directory that is not to be written.
+func cannotWrite(err error) bool {
+	var se *sqlite3.Error
+	return errors.As(err, &se) && (se.Code()&0xff == 8 || se.Code()&0xff == 14) // SQLITE_READONLY, SQLITE_CANTOPEN
+}
+
+// openReadOnly opens a database that cannot be written. Where not even the files beside it can be made, SQLite must be told
+// that nobody else writes; that is only so if there is no write-ahead log.
+func (s *Store) openReadOnly(ctx context.Context, why error) error {
+	select {
+	case w := <-s.writing: // which start may have left
+		if w != nil {
+			w.drop()
+		}
+	default:
+	}
+	s.readOnly = fmt.Errorf("the ledger database can only be read: %w", why)
+	err := s.open(ctx, "ro", s.startReadOnly)
+	if info, statErr := os.Stat(s.path + "-wal"); cannotWrite(err) && (statErr != nil || info.Size() == 0) {
+		err = s.open(ctx, "ro&immutable=1", s.startReadOnly)
+	}
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	s.opt.Logger.Warn("ledger database cannot be written", "path", s.path, "error", why)
+	s.writing <- nil
+	return nil
+}
+
+func (s *Store) startReadOnly(ctx context.Context) error {
+	err := s.view(ctx, func(r *connection) error {
+		empty, err := s.checkFormat(ctx, r)
+		if err != nil {
+			return err
+		}
+		if empty {
+			return &MissingError{s.path}
+		}
+		db, err := r.position(ctx)
+		if err != nil {
+			return err
+		}
+		_, s.fenced = s.compare(db)
+		return nil
+	})
+	if err == nil {
+		return nil
+	}
+	for _, r := range s.idle {
+		r.drop()
+	}
+	s.idle = nil
+	return err
+}
+
+// compare says whether the witness is behind the database, and why the database may not issue.
+func (s *Store) compare(db *position) (behind bool, fenced error) {
+	seen, err := readWitness(s.opt.Witness)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && db.Revision == 0:
+		return true, nil
+	case errors.Is(err, os.ErrNotExist):
+		return false, fmt.Errorf("%w: the witness %s is missing", serial.ErrFenced, s.opt.Witness)
+	case err != nil:
+		return false, fmt.Errorf("%w: %w", serial.ErrFenced, err)
+	}
+	if fenced = db.behind(seen); fenced != nil {
+		return false, fenced
+	}
+	return seen.behind(db) != nil, nil
 }
 
 // create makes an empty file that only its owner can read, durably, if there is none.
@@ -144,20 +269,22 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	s.writing <- w
 	return s.exclusive(ctx, func(w *connection) error {
+		// SQLite takes a write lock on a file that cannot be written; only a change, which is undone, tells.
+		if err := w.exec(context.WithoutCancel(ctx), "UPDATE meta SET revision = revision"); err != nil {
+			return fmt.Errorf("open ledger database: %w", err)
+		}
 		db, err := w.position(context.WithoutCancel(ctx))
 		if err != nil {
 			return err
 		}
-		seen, err := readWitness(s.opt.Witness)
-		switch {
-		case errors.Is(err, os.ErrNotExist) && db.Revision == 0:
-			return writeWitness(s.opt.Witness, db)
-		case errors.Is(err, os.ErrNotExist):
-			s.fenced = fmt.Errorf("%w: the witness %s is missing", serial.ErrFenced, s.opt.Witness)
-		case err != nil:
-			return err
-		default:
-			s.fenced = db.behind(seen)
+		var behind bool
+		if behind, s.fenced = s.compare(db); behind {
+			err := writeWitness(s.opt.Witness, db)
+			if err == nil || db.Revision == 0 {
+				return err
+			}
+			s.opt.Logger.Error("witness of the ledger database not written", "path", s.opt.Witness, "error", err)
+			s.noteChange()
 		}
 		if s.fenced != nil {
 			s.opt.Logger.Error("ledger database may not issue", "path", s.path, "error", s.fenced)
@@ -194,6 +321,9 @@ func (s *Store) prepare(ctx context.Context, w *connection) error {
 	}
 	if !empty {
 		return nil
+	}
+	if s.opt.MustExist {
+		return &MissingError{s.path}
 	}
 	return s.makeSchema(ctx, w)
 }
@@ -273,7 +403,8 @@ func (s *Store) makeSchema(ctx context.Context, w *connection) error {
 	return nil
 }
 
-// Close writes the witness and closes the file. Updates under way end first; views and scans too.
+// Close writes the witness and closes the file. Updates and views under way end first. A scan, such as a walk through
+// [serial.Ledger.History], goes on and keeps its connection until it ends: it may be what calls Close.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -293,8 +424,13 @@ func (s *Store) Close() error {
 	w := <-s.writing // never put back: whoever waits for it sees that the store has ended
 	s.users.Wait()
 	var err error
-	if behind && w != nil {
-		err = s.witnessNow(w)
+	if behind {
+		if w == nil { // dropped after an error
+			w, err = s.newWriter(context.Background())
+		}
+		if err == nil {
+			err = s.witnessNow(w)
+		}
 	}
 	for _, r := range append(idle, w) {
 		if r != nil {

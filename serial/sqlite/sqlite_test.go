@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -206,9 +207,29 @@ func TestLostOrForeignWitness(t *testing.T) {
 		require.NoError(t, open(t, path).Close())
 	}
 	require.NoError(t, os.WriteFile(path+".witness", []byte("{"), 0o600))
-	_, err = sqlite.Open(t.Context(), path, nil)
+	s = open(t, path)
+	l = newLedger(t, s, 16)
+	_, err = l.Reserve(t.Context(), req("a", "damaged"))
 	var fe *sqlite.FormatError
 	require.ErrorAs(t, err, &fe)
+	require.ErrorIs(t, err, serial.ErrFenced)
+	require.ErrorAs(t, s.Fence(t.Context(), 9000), &fe)
+	_, err = l.Balance(t.Context(), "a")
+	require.NoError(t, err, "reading goes on")
+	require.Contains(t, problems(t, s), "not a witness")
+	require.NoError(t, l.Close())
+	require.NoError(t, s.Close())
+}
+
+func problems(t *testing.T, s serial.Store) string {
+	t.Helper()
+	report, err := serial.Audit(t.Context(), s)
+	require.NoError(t, err)
+	var all strings.Builder
+	for _, p := range report.Problems {
+		all.WriteString(p.String() + "\n")
+	}
+	return all.String()
 }
 
 // TestWitnessIsWrittenBeforeTheLeaseIsUsed: without a witness, no numbers.

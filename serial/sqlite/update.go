@@ -21,6 +21,14 @@ func (s *Store) acquire(ctx context.Context) (*connection, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err // a select would choose at random when the writer is free as well
 	}
+	select {
+	case <-s.ended:
+		return nil, serial.ErrClosed
+	default:
+	}
+	if s.readOnly != nil {
+		return nil, s.readOnly
+	}
 	var w *connection
 	select {
 	case <-s.ended:
@@ -133,39 +141,94 @@ func (c *connection) update(ctx context.Context, q *serial.Query, decide func(*s
 	return false, true, nil
 }
 
-// reading calls f within a transaction on a connection for reading.
-func (s *Store) reading(ctx context.Context, f func(*connection) error) error {
+// view calls f within a transaction on a connection for reading. f is this package's own and short.
+func (s *Store) view(ctx context.Context, f func(*connection) error) error {
+	r, err := s.reader(ctx, s.views)
+	if err != nil {
+		return err
+	}
+	defer s.users.Done()
+	return s.reading(ctx, r, s.views, f)
+}
+
+// scan is view for an f that runs a caller's code. Close does not wait for it: it may be called from there.
+func (s *Store) scan(ctx context.Context, f func(*connection) error) error {
+	r, err := s.reader(ctx, s.scans)
+	if err != nil {
+		return err
+	}
+	s.users.Done()
+	return s.reading(ctx, r, s.scans, f)
+}
+
+// reader gives a connection for reading, when there is a slot for it. With it the caller is one of the users.
+func (s *Store) reader(ctx context.Context, slots chan struct{}) (r *connection, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	select {
+	case slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-s.ended:
+		return nil, serial.ErrClosed
+	}
+	defer func() {
+		if err != nil {
+			<-slots
+		}
+	}()
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		return serial.ErrClosed
+		return nil, serial.ErrClosed
 	}
 	s.users.Add(1)
-	defer s.users.Done()
-	var r *connection
+	defer func() {
+		if err != nil {
+			s.users.Done()
+		}
+	}()
 	if n := len(s.idle); n > 0 {
 		r, s.idle = s.idle[n-1], s.idle[:n-1]
 	}
 	s.mu.Unlock()
 	if r == nil {
-		var err error
-		if r, err = s.newConnection(ctx); err != nil {
-			return err
-		}
-		if err = r.exec(ctx, "PRAGMA query_only=ON"); err != nil {
-			r.drop()
-			return fmt.Errorf("ledger database: %w", err)
-		}
+		r, err = s.newReader(ctx)
 	}
-	err := r.read(ctx, f)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil || s.closed || len(s.idle) >= idleReaders {
+	return r, err
+}
+
+func (s *Store) newReader(ctx context.Context) (*connection, error) {
+	r, err := s.newConnection(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.exec(ctx, "PRAGMA query_only=ON"); err != nil {
 		r.drop()
-		return err
+		return nil, fmt.Errorf("ledger database: %w", err)
 	}
-	s.idle = append(s.idle, r)
-	return nil
+	return r, nil
+}
+
+// reading calls f and gives connection and slot back, also if f ends the goroutine.
+func (s *Store) reading(ctx context.Context, r *connection, slots chan struct{}, f func(*connection) error) error {
+	whole := false
+	defer func() {
+		s.mu.Lock()
+		keep := whole && !s.closed && len(s.idle) < cap(s.views)
+		if keep {
+			s.idle = append(s.idle, r)
+		}
+		s.mu.Unlock()
+		if !keep {
+			r.drop()
+		}
+		<-slots
+	}()
+	err := r.read(ctx, f)
+	whole = err == nil
+	return err
 }
 
 func (c *connection) read(ctx context.Context, f func(*connection) error) error {
@@ -181,7 +244,7 @@ func (c *connection) read(ctx context.Context, f func(*connection) error) error 
 // View implements [serial.Store].
 func (s *Store) View(ctx context.Context, q *serial.Query) (*serial.Snapshot, error) {
 	var snap *serial.Snapshot
-	err := s.reading(ctx, func(r *connection) (err error) {
+	err := s.view(ctx, func(r *connection) (err error) {
 		snap, err = r.load(ctx, q)
 		return err
 	})
@@ -189,13 +252,19 @@ func (s *Store) View(ctx context.Context, q *serial.Query) (*serial.Snapshot, er
 }
 
 // Scan implements [serial.Store]. As long as it lasts, the write-ahead log cannot start anew and grows with what is
-// written meanwhile.
+// written meanwhile. At most 48 run at a time, more wait.
 func (s *Store) Scan(ctx context.Context, read func(serial.Reader) error) error {
-	return s.reading(ctx, func(r *connection) error { return read(&reader{r}) })
+	s.mu.Lock()
+	refused := s.fenced
+	s.mu.Unlock()
+	return s.scan(ctx, func(r *connection) error { return read(&reader{r, refused}) })
 }
 
 // reader is a [serial.Reader] in a transaction.
-type reader struct{ c *connection }
+type reader struct {
+	c       *connection
+	refused error // why updates are
+}
 
 func (r *reader) Accounts(ctx context.Context) iter.Seq2[serial.Account, error] {
 	return walk(ctx, r.c, scanAccount, "SELECT "+accountColumns+" FROM accounts ORDER BY account")
@@ -214,6 +283,31 @@ func (r *reader) Reservations(ctx context.Context, unresolved bool) iter.Seq2[se
 		where = " WHERE state IN (1, 2)"
 	}
 	return walk(ctx, r.c, scanReservation, "SELECT "+reservationColumns+" FROM reservations"+where+" ORDER BY number")
+}
+
+func (r *reader) Keys(ctx context.Context) iter.Seq2[serial.Key, error] {
+	return walk(ctx, r.c, scanKey, "SELECT "+keyColumns+" FROM keys")
+}
+
+func (r *reader) Series(ctx context.Context) iter.Seq2[serial.Series, error] {
+	return walk(ctx, r.c, scanSeries, "SELECT series, mark, term, fence, time FROM series ORDER BY series")
+}
+
+func (r *reader) Leases(ctx context.Context) iter.Seq2[serial.Lease, error] {
+	return walk(ctx, r.c, scanLease, "SELECT series, term, holder, first, last, time FROM leases ORDER BY series, term")
+}
+
+// SelfCheck implements [serial.SelfChecker]: whether updates are refused, and SQLite's own check of the file.
+func (r *reader) SelfCheck(ctx context.Context) iter.Seq2[serial.Problem, error] {
+	return func(yield func(serial.Problem, error) bool) {
+		if r.refused != nil && !yield(serial.Problem{Text: r.refused.Error()}, nil) {
+			return
+		}
+		walk(ctx, r.c, func(rows *sql.Rows) (p serial.Problem, err error) {
+			err = rows.Scan(&p.Text)
+			return p, err
+		}, "SELECT 'database file: ' || integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'")(yield)
+	}
 }
 
 var errStop = errors.New("walk ended by its caller")

@@ -51,6 +51,18 @@ func (p *position) behind(seen *position) error {
 	return nil
 }
 
+// beyond gives for each series the mark, at least the counter given, and the term that neither p nor seen is above.
+func (p *position) beyond(seen *position, counter uint64) map[string]seriesMark {
+	marks := make(map[string]seriesMark)
+	for _, list := range [][]seriesMark{p.Series, seen.Series} {
+		for _, m := range list {
+			o := marks[m.Series]
+			marks[m.Series] = seriesMark{m.Series, max(m.Mark, o.Mark, counter), max(m.Term, o.Term)}
+		}
+	}
+	return marks
+}
+
 // position reads how far the database has come.
 func (c *connection) position(ctx context.Context) (*position, error) {
 	var p position
@@ -156,7 +168,8 @@ func (s *Store) witnessLater() {
 
 // Fence lets a database that is behind its witness, or has lost it, issue again. No counter below the one given, and none
 // that the database or the witness has seen, is used any more; all leases end. The operator vouches for the counter: the
-// whole history of every series must lie below it. It is also a way to end all leases of a healthy database.
+// whole history of every series must lie below it. It is also a way to end all leases of a healthy database. It leaves the
+// times as they are; [serial.Fence] sets them back.
 func (s *Store) Fence(ctx context.Context, counter uint64) error {
 	if counter > serial.MaxCounter {
 		return &serial.RequestError{Field: "counter", Reason: "is above 2^48"}
@@ -172,6 +185,25 @@ func (s *Store) Fence(ctx context.Context, counter uint64) error {
 	}
 	s.writing <- w
 	return err
+}
+
+// noteSkipped notes the counters from the database's mark to the new one as a lease of the fence, as [serial.Lease] wants.
+func (c *connection) noteSkipped(ctx context.Context, p *position, m seriesMark) error {
+	var first uint64
+	for _, was := range p.Series {
+		if was.Series == m.Series {
+			first = was.Mark
+		}
+	}
+	if first == m.Mark {
+		return nil
+	}
+	id, err := toSeries(m.Series)
+	if err != nil {
+		return err
+	}
+	lease := serial.Lease{Series: id, Term: m.Term + 1, Holder: serial.FenceHolder, First: first, Last: m.Mark, Time: time.Now()}
+	return c.applySeries(ctx, &serial.Batch{Lease: &lease})
 }
 
 func (s *Store) fence(w *connection, counter uint64) error {
@@ -190,13 +222,11 @@ func (s *Store) fence(w *connection, counter uint64) error {
 	if err != nil {
 		return err
 	}
-	marks := make(map[string]seriesMark)
-	for _, m := range append(p.Series, seen.Series...) {
-		o := marks[m.Series]
-		marks[m.Series] = seriesMark{m.Series, max(m.Mark, o.Mark, counter), max(m.Term, o.Term)}
-	}
-	for _, m := range marks {
-		err := w.exec(ctx, `INSERT INTO series (series, mark, term, fence, time) VALUES (?1, ?2, ?3, ?3, 0)
+	for _, m := range p.beyond(seen, counter) {
+		if err := w.noteSkipped(ctx, p, m); err != nil {
+			return err
+		}
+		err := w.exec(ctx, `INSERT INTO series (series, mark, term, fence, time) VALUES (?1, ?2, ?3, ?3, NULL)
 			ON CONFLICT (series) DO UPDATE SET mark=?2, term=?3, fence=?3`, m.Series, int64(m.Mark), int64(m.Term+1))
 		if err != nil {
 			return fmt.Errorf("ledger database: %w", err)

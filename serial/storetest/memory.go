@@ -6,6 +6,7 @@ package storetest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type Memory struct {
 	entries      map[string][]serial.Entry // by account
 	accounts     map[string]serial.Account
 	reservations map[serial.Number]serial.Reservation
+	live         map[serial.KeyID]serial.Number // the one reservation of a key that is not released
 	keys         map[serial.KeyID]serial.Key
 	series       map[serial.SeriesID]serial.Series
 	leases       []serial.Lease
@@ -35,6 +37,7 @@ func NewMemory() *Memory {
 		entries:      make(map[string][]serial.Entry),
 		accounts:     make(map[string]serial.Account),
 		reservations: make(map[serial.Number]serial.Reservation),
+		live:         make(map[serial.KeyID]serial.Number),
 		keys:         make(map[serial.KeyID]serial.Key),
 		series:       make(map[serial.SeriesID]serial.Series),
 	}
@@ -62,6 +65,11 @@ func (m *Memory) Update(ctx context.Context, q *serial.Query, decide func(*seria
 	}
 	for _, r := range b.Reservations {
 		m.reservations[r.Number] = r
+		if id := attempt(&r); r.State != serial.Released {
+			m.live[id] = r.Number
+		} else if m.live[id] == r.Number {
+			delete(m.live, id)
+		}
 	}
 	for _, k := range b.Keys {
 		m.keys[k.ID] = k
@@ -98,12 +106,39 @@ func (m *Memory) check(b *serial.Batch) error {
 			return fmt.Errorf("reservation %s cannot go from %s to %s", r.Number, old.State, r.State)
 		}
 	}
+	if err := m.checkAttempts(b); err != nil {
+		return err
+	}
 	for _, k := range b.Keys {
 		if old, ok := m.keys[k.ID]; ok && (k.ID.Op != serial.OpRedeem || k.Sequence <= old.Sequence) {
 			return errors.New("the key is known")
 		}
 	}
 	return m.checkSeries(b)
+}
+
+// checkAttempts refuses a second reservation of an account and key that is not released.
+func (m *Memory) checkAttempts(b *serial.Batch) error {
+	next := make(map[serial.KeyID]serial.Number)
+	for _, r := range b.Reservations {
+		id := attempt(&r)
+		if _, ok := next[id]; !ok {
+			next[id] = m.live[id]
+		}
+		switch old := next[id]; {
+		case r.State != serial.Released && !old.IsZero() && old != r.Number:
+			return fmt.Errorf("the key of %s belongs to %s", r.Number, old)
+		case r.State != serial.Released:
+			next[id] = r.Number
+		case old == r.Number:
+			next[id] = serial.Number{}
+		}
+	}
+	return nil
+}
+
+func attempt(r *serial.Reservation) serial.KeyID {
+	return serial.KeyID{Account: r.Account, Op: serial.OpRedeem, Key: string(r.Request.Key)}
 }
 
 func (m *Memory) checkSeries(b *serial.Batch) error {
@@ -164,7 +199,8 @@ func (m *Memory) View(ctx context.Context, q *serial.Query) (*serial.Snapshot, e
 // Scan implements [serial.Store]. It works on a copy.
 func (m *Memory) Scan(ctx context.Context, read func(serial.Reader) error) error {
 	m.mu.Lock()
-	moment := &Memory{entries: maps.Clone(m.entries), accounts: maps.Clone(m.accounts), reservations: maps.Clone(m.reservations)}
+	moment := &Memory{entries: maps.Clone(m.entries), accounts: maps.Clone(m.accounts), reservations: maps.Clone(m.reservations),
+		keys: maps.Clone(m.keys), series: maps.Clone(m.series), leases: slices.Clone(m.leases)}
 	m.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return err
@@ -202,6 +238,28 @@ func (r *memoryReader) Reservations(ctx context.Context, unresolved bool) iter.S
 		}
 	}
 	slices.SortFunc(list, func(a, b serial.Reservation) int { return strings.Compare(a.Number.String(), b.Number.String()) })
+	return each(ctx, list)
+}
+
+func (r *memoryReader) Keys(ctx context.Context) iter.Seq2[serial.Key, error] {
+	list := slices.Collect(maps.Values(r.m.keys))
+	slices.SortFunc(list, func(a, b serial.Key) int {
+		return cmp.Or(strings.Compare(a.ID.Account, b.ID.Account), cmp.Compare(a.ID.Op, b.ID.Op), strings.Compare(a.ID.Key, b.ID.Key))
+	})
+	return each(ctx, list)
+}
+
+func (r *memoryReader) Series(ctx context.Context) iter.Seq2[serial.Series, error] {
+	list := slices.Collect(maps.Values(r.m.series))
+	slices.SortFunc(list, func(a, b serial.Series) int { return strings.Compare(a.ID.String(), b.ID.String()) })
+	return each(ctx, list)
+}
+
+func (r *memoryReader) Leases(ctx context.Context) iter.Seq2[serial.Lease, error] {
+	list := slices.Clone(r.m.leases)
+	slices.SortFunc(list, func(a, b serial.Lease) int {
+		return cmp.Or(strings.Compare(a.Series.String(), b.Series.String()), cmp.Compare(a.Term, b.Term))
+	})
 	return each(ctx, list)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,9 @@ func Run(t *testing.T, start func(t *testing.T) (open func() serial.Store)) {
 	}{
 		{"empty", testEmpty},
 		{"round trip and reopen", testRoundTrip},
+		{"times", testTimes},
+		{"one reservation holds a key", testAttempts},
+		{"a panic in a walk", testPanic},
 		{"snapshot follows keys and numbers", testClosure},
 		{"refused batches leave nothing", testRefused},
 		{"an error of decide rolls back", testDecideError},
@@ -84,7 +88,7 @@ var instant = time.UnixMicro(1725436800123456).UTC()
 
 // credited gives a batch that is the n-th purchase of one unit by an account.
 func credited(a serial.Account, name string) (serial.Account, serial.Entry) {
-	e := serial.Entry{Account: name, Sequence: a.Sequence + 1, Kind: serial.KindPurchase, Units: 1, Key: []byte{0, 0xff}, Time: instant}
+	e := serial.Entry{Account: name, Sequence: a.Sequence + 1, Kind: serial.KindPurchase, Units: 1, Key: fmt.Append([]byte{0, 0xff}, a.Sequence), Time: instant}
 	e.Hash = e.Chain(a.Head)
 	a.Name, a.Sequence, a.Head, a.Time = name, e.Sequence, e.Hash, e.Time
 	a.Purchased++
@@ -150,6 +154,21 @@ func requireRows(t *testing.T, s serial.Store, b *serial.Batch) {
 	require.Equal(t, b.Reservations[0], snap.Reservations[b.Reservations[0].Number])
 	require.Equal(t, *b.Series, snap.Series)
 	require.Equal(t, b.Entries, entries(t, s, "", 0))
+	require.NoError(t, s.Scan(t.Context(), func(r serial.Reader) error {
+		require.ElementsMatch(t, b.Keys, all(t, r.Keys(t.Context())))
+		require.Equal(t, []serial.Series{*b.Series}, all(t, r.Series(t.Context())))
+		require.Equal(t, []serial.Lease{*b.Lease}, all(t, r.Leases(t.Context())))
+		return nil
+	}))
+}
+
+func all[T any](t *testing.T, walk iter.Seq2[T, error]) (list []T) {
+	t.Helper()
+	for v, err := range walk {
+		require.NoError(t, err)
+		list = append(list, v)
+	}
+	return list
 }
 
 func entries(t *testing.T, s serial.Store, account string, after int64) []serial.Entry {
@@ -369,7 +388,8 @@ func testSerialisable(t *testing.T, open func() serial.Store) {
 			for range each {
 				err := stores[g%2].Update(t.Context(), &serial.Query{Accounts: []string{"hot"}}, func(snap *serial.Snapshot) (*serial.Batch, error) {
 					a, e := credited(snap.Accounts["hot"], "hot")
-					return &serial.Batch{Entries: []serial.Entry{e}, Accounts: []serial.Account{a}}, nil
+					k := serial.Key{ID: serial.KeyID{Account: "hot", Op: serial.OpCredit, Key: string(e.Key)}, Sequence: e.Sequence, Units: 1, Time: e.Time}
+					return &serial.Batch{Entries: []serial.Entry{e}, Accounts: []serial.Account{a}, Keys: []serial.Key{k}}, nil
 				})
 				if err != nil {
 					failed.Store(err)
