@@ -9,8 +9,9 @@
 //
 //	f, err := pdf.Open(r, size, nil)
 //	page, err := f.Page(-1)
+//	annots, err := f.Annotations(page)
 //	u := pdf.NewUpdate(f)
-//	page.Dict["Annots"] = pdf.Array{u.Add(annotation)}
+//	page.Dict["Annots"] = append(annots, u.Add(annotation))
 //	u.Set(page.Ref, page.Dict)
 //	tail, err := u.Bytes() // to be appended to the file
 //
@@ -23,15 +24,22 @@
 //
 // The file is read through an [io.ReaderAt] in small pieces and never held as
 // a whole. A classic cross-reference table is not parsed when the file is
-// opened: the entry of an object is read when the object is wanted. Whatever a
-// file asks for is bounded by [Limits]; recursion is bounded by counters.
+// opened: the entry of an object is read when the object is wanted, so a file
+// with tables takes the same memory whatever its size. Cross-reference streams
+// are held unpacked, some 5 to 8 bytes an object, up to Limits.XRefBytes; tables
+// whose entries have not the regular 20 bytes are held parsed within the same
+// limit. A few object streams are kept decoded: 16, together at most 8 MB or
+// the one in use. Objects, streams and page or field walks take what the caller
+// asks for. Whatever a file asks for is bounded by [Limits]; recursion is
+// bounded by counters.
 //
 // # Verification
 //
 // [File.Revisions] finds the incremental updates of a file, [File.At] shows
 // the file as it was after one of them, [File.Changed] lists what one of them
-// defines, [File.Locate] gives the exact bytes of a value, and
-// [File.Duplicates] the keys that a dictionary repeats.
+// defines, [File.Oddities] what readers may understand differently in it,
+// [File.Locate] gives the exact bytes of a value, and [File.Duplicates] the keys
+// that a dictionary repeats.
 //
 // # Concurrency
 //

@@ -45,7 +45,11 @@ func ExampleUpdate() {
 		"Contents": pdf.TextString("paid"),
 		"Rect":     page.UserRect(pdf.NewRect(36, 36, 56, 56)).Array(),
 	})
-	page.Dict["Annots"] = pdf.Array{note}
+	annots, err := f.Annotations(page)
+	if err != nil {
+		log.Fatal(err)
+	}
+	page.Dict["Annots"] = append(annots, note)
 	u.Set(page.Ref, page.Dict)
 	tail, err := u.Bytes()
 	if err != nil {

@@ -73,6 +73,7 @@ type fieldWalk struct {
 	seen  map[Ref]bool
 	path  []Ref
 	count int
+	names int64 // bytes of full names made
 	start int64
 }
 
@@ -92,7 +93,7 @@ func (w *fieldWalk) kid(o Object) (Ref, Dict, error) {
 	if w.count++; w.count > w.f.lim.Fields {
 		return ref, nil, &LimitError{Limit: "Fields", Max: int64(w.f.lim.Fields), Offset: -1}
 	}
-	if w.f.parsed-w.start > w.f.lim.WalkBytes {
+	if w.f.parsed-w.start+w.names > w.f.lim.WalkBytes {
 		return ref, nil, &LimitError{Limit: "WalkBytes", Max: w.f.lim.WalkBytes, Offset: -1}
 	}
 	d, err := w.f.Dict(o)
@@ -153,6 +154,7 @@ func (w *fieldWalk) inherit(ref Ref, d Dict, up Field) (Field, error) {
 			fd.Name += "."
 		}
 		fd.Name += part
+		w.names += int64(len(fd.Name)) // every field has a copy of those above
 		if len(fd.Name) > w.f.lim.NameBytes {
 			return fd, &LimitError{Limit: "NameBytes", Max: int64(w.f.lim.NameBytes), Offset: -1}
 		}

@@ -27,6 +27,7 @@ type File struct {
 	parsed    int64 // bytes of objects read
 	xrefBytes int64 // memory for sections, as Limits.XRefBytes counts it
 	revisions []Revision
+	broken    error // why there are no revisions
 	cache     streamCache
 	inflate   inflater
 }
@@ -45,7 +46,7 @@ func Open(r io.ReaderAt, size int64, opt *Options) (*File, error) {
 	if opt == nil {
 		opt = &Options{}
 	}
-	f := &File{src: &source{r: r, size: size}, lim: opt.Limits.withDefaults()}
+	f := &File{src: &source{r: r, size: size, origin: &origin{}}, lim: opt.Limits.withDefaults()}
 	if err := f.readHeader(); err != nil {
 		return nil, err
 	}
@@ -138,6 +139,11 @@ func (l *lexer) endOfFile() bool {
 // Size returns the length of the file in bytes; for a file from [File.At],
 // that of the earlier state.
 func (f *File) Size() int64 { return f.src.size }
+
+// HeaderOffset returns where the header %PDF- stands: 0 in a well-formed file.
+// Otherwise offsets in the file count from it for this package and for some
+// readers, and from byte 0 for others, so an update suits only some of them.
+func (f *File) HeaderOffset() int64 { return f.base }
 
 // Version returns the PDF version, such as "1.7": that of the header, or the
 // /Version of the catalog when that is later (ISO 32000-2, 7.5.2).

@@ -8,12 +8,12 @@ import (
 )
 
 // applyFilter decodes data with one filter, which writes to out.
-func (f *File) applyFilter(name Name, parms Dict, data []byte, out sink) ([]byte, error) {
+func (f *File) applyFilter(name Name, parms Dict, data []byte, out *sink) ([]byte, error) {
 	at := out.at
 	var err error
 	switch name {
 	case "FlateDecode":
-		if err = f.inflate.decode(&out, data); err == nil {
+		if err = f.inflate.decode(out, data); err == nil {
 			return f.predict(parms, out.b, at)
 		}
 	case "LZWDecode":
@@ -23,15 +23,15 @@ func (f *File) applyFilter(name Name, parms Dict, data []byte, out sink) ([]byte
 				return nil, err
 			}
 		}
-		if err = decodeLZW(&out, data, early != 0); err == nil {
+		if err = decodeLZW(out, data, early != 0); err == nil {
 			return f.predict(parms, out.b, at)
 		}
 	case "ASCIIHexDecode":
-		err = decodeHex(&out, data)
+		err = decodeHex(out, data)
 	case "ASCII85Decode":
-		err = decode85(&out, data)
+		err = decode85(out, data)
 	case "RunLengthDecode":
-		err = decodeRunLength(&out, data)
+		err = decodeRunLength(out, data)
 	case "Crypt":
 		crypt, err := f.Name(parms["Name"])
 		if err != nil {

@@ -2,17 +2,18 @@ package pdf
 
 // Get returns the object that ref refers to, read anew each time, so that the
 // caller may change it. It is nil for a free or missing object, and for one of
-// another generation (ISO 32000-2, 7.3.10). In an encrypted file, strings are
-// returned as they stand; objects in object streams are [ErrEncrypted].
+// another generation (ISO 32000-2, 7.3.10). There is no object 0. In an
+// encrypted file, strings are returned as they stand; objects in object streams
+// are [ErrEncrypted].
 func (f *File) Get(ref Ref) (Object, error) {
-	o, _, err := f.get(ref)
+	o, _, err := f.Read(ref)
 	return o, err
 }
 
-// get is Get, with the keys that dictionaries of the object repeat.
-func (f *File) get(ref Ref) (Object, []Duplicate, error) {
+// Read is [File.Get] and [File.Duplicates] in one.
+func (f *File) Read(ref Ref) (Object, []Duplicate, error) {
 	e, ok, err := f.entry(ref.Number)
-	if err != nil || !ok {
+	if err != nil || !ok || ref.Number == 0 {
 		return nil, nil, err
 	}
 	switch {
@@ -34,6 +35,16 @@ func (f *File) get(ref Ref) (Object, []Duplicate, error) {
 		return f.getCompressed(ref, e)
 	}
 	return nil, nil, nil
+}
+
+// RefOf returns the reference with the generation that object n has; false when
+// it is free or missing.
+func (f *File) RefOf(n uint32) (Ref, bool, error) {
+	e, ok, err := f.entry(n)
+	if err != nil || !ok || n == 0 || e.kind == entryFree {
+		return Ref{}, false, err
+	}
+	return Ref{n, e.gen}, true, nil
 }
 
 // lexerAt returns a lexer at the place that an entry gives.
@@ -159,6 +170,6 @@ func (f *File) Duplicates(ref Ref) ([]Duplicate, error) {
 	if ref == (Ref{}) {
 		return f.sections[0].dups, nil
 	}
-	_, dups, err := f.get(ref)
+	_, dups, err := f.Read(ref)
 	return dups, err
 }

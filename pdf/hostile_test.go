@@ -46,6 +46,8 @@ func readAll(f *pdf.File) error {
 	for i := range revisions {
 		changes, err := f.Changed(i)
 		note(err)
+		_, err = f.Oddities(i)
+		note(err)
 		for _, c := range changes {
 			o, err := f.Get(c.Ref)
 			note(err)

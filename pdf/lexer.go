@@ -137,6 +137,16 @@ func (l *lexer) white() {
 	}
 }
 
+// newLine skips white space and reports whether there was an end of line.
+func (l *lexer) newLine() bool {
+	found := false
+	for c := l.peek(); isWhite(c); c = l.peek() {
+		found = found || c == '\n' || c == '\r'
+		l.pos++
+	}
+	return found
+}
+
 // space skips white space and comments.
 func (l *lexer) space() {
 	for {

@@ -9,17 +9,18 @@ type Limits struct {
 	// filters. Default 75,000,000.
 	StreamBytes int64
 
-	// DecodedBytes is how much object streams may decode to altogether while
-	// a File lives; a stream that fell out of the small cache and is decoded
-	// again counts again. Default 500,000,000.
+	// DecodedBytes is how much the filters of all streams may put out
+	// altogether while a File, with the states that File.At gives of it, lives.
+	// Each filter of a stream counts; so does a stream that is decoded again.
+	// Default 500,000,000.
 	DecodedBytes int64
 
 	// ObjectBytes is the length in the file of one object, without the data
 	// of a stream. Default 32,000,000.
 	ObjectBytes int
 
-	// Elements is how many values one object may hold, nested ones included.
-	// Default 1,000,000.
+	// Elements is how many values one object may hold, nested ones included,
+	// and how many objects one object stream. Default 1,000,000.
 	Elements int
 
 	// NameBytes is the length of one name. Default 65,535.
@@ -63,8 +64,8 @@ type Limits struct {
 	// Fields is how many nodes the field tree may have. Default 200,000.
 	Fields int
 
-	// WalkBytes is how much may be parsed in one walk over pages or fields.
-	// Default 300,000,000.
+	// WalkBytes is how much may be parsed in one walk over pages or fields,
+	// the full names of the fields included. Default 300,000,000.
 	WalkBytes int64
 
 	// Tail is how far from the end of the file startxref may begin.

@@ -47,13 +47,16 @@ func (r Ref) String() string {
 // Stream is a stream object (ISO 32000-2, 7.3.8).
 //
 // One read from a file has the place of its data, which [File.RawStream] and
-// [File.Decode] read; Data is nil then. One to be written has its data, already
-// encoded as Dict["Filter"] says, in Data; /Length is set when it is written.
+// [File.Decode] read; Data is nil then. It belongs to that file, and to the
+// states of it that [File.At] gives: other files refuse it. One to be written
+// has its data, already encoded as Dict["Filter"] says, in Data; /Length is set
+// when it is written.
 type Stream struct {
 	Dict Dict
 	Data []byte
 
-	offset int64 // of the data in the file; 0 when the stream is not from a file
+	offset int64   // of the data in the file; 0 when the stream is not from a file
+	origin *origin // of that file
 }
 
 // Raw is written as it is, in the place of an object.

@@ -1,10 +1,17 @@
 package pdf
 
+import (
+	"cmp"
+	"errors"
+	"math"
+	"slices"
+)
+
 // streamCache keeps the object streams decoded last.
 type streamCache struct {
 	streams []*objectStream
-	bytes   int   // of the streams kept
-	decoded int64 // bytes decoded so far
+	bytes   int              // of the streams kept
+	failed  map[uint32]error // why object streams could not be decoded
 }
 
 const (
@@ -20,8 +27,9 @@ type objectStream struct {
 }
 
 type objectPlace struct {
-	number uint32
-	offset int // in data
+	number      uint32
+	offset, end uint32 // in data; the end is where the next object begins
+	twice       bool   // the stream lists the number at another place as well
 }
 
 // getCompressed reads an object from the object stream that its entry names.
@@ -33,12 +41,20 @@ func (f *File) getCompressed(ref Ref, e entry) (Object, []Duplicate, error) {
 	if int64(e.index) >= int64(len(s.places)) || s.places[e.index].number != ref.Number {
 		return nil, nil, malformed(-1, "object %d is not at its place in object stream %d", ref.Number, s.number)
 	}
-	l := lexer{buf: s.data, pos: s.places[e.index].offset, base: -1, lim: &f.lim}
-	start := l.pos
+	place := s.places[e.index]
+	if place.twice {
+		// Some readers go by the place, some by the number.
+		return nil, nil, malformed(-1, "object %d stands twice in object stream %d", ref.Number, s.number)
+	}
+	l := lexer{buf: s.data, pos: int(place.offset), base: -1, lim: &f.lim}
 	o, err := l.object(0)
-	f.parsed += int64(l.pos - start)
+	f.parsed += int64(l.pos) - int64(place.offset)
 	if err != nil {
 		return nil, nil, err
+	}
+	if l.pos > int(place.end) {
+		// Readers that cut the data into objects first see another one.
+		return nil, nil, malformed(-1, "object %d goes on into the next one of object stream %d", ref.Number, s.number)
 	}
 	return o, l.dups, nil
 }
@@ -53,6 +69,37 @@ func (f *File) objectStream(number uint32) (*objectStream, error) {
 			return s, nil
 		}
 	}
+	if err := f.cache.failed[number]; err != nil {
+		return nil, err
+	}
+	s, err := f.readObjectStream(number)
+	if err != nil {
+		if lasting(err) {
+			f.cache.fail(number, err)
+		}
+		return nil, err
+	}
+	f.cache.add(s)
+	return s, nil
+}
+
+// lasting tells errors that lie in the file from those of its reader.
+func lasting(err error) bool {
+	var limit *LimitError
+	var unsupported *UnsupportedError
+	return errors.Is(err, ErrDamaged) || errors.Is(err, ErrEncrypted) || errors.As(err, &limit) || errors.As(err, &unsupported)
+}
+
+// fail keeps the reason, so that a stream that is costly to fail is not decoded
+// for each object in it.
+func (c *streamCache) fail(number uint32, err error) {
+	if c.failed == nil {
+		c.failed = map[uint32]error{}
+	}
+	c.failed[number] = err
+}
+
+func (f *File) readObjectStream(number uint32) (*objectStream, error) {
 	e, ok, err := f.entry(number)
 	if err != nil {
 		return nil, err
@@ -73,13 +120,8 @@ func (f *File) objectStream(number uint32) (*objectStream, error) {
 		return nil, malformed(stm.offset, "object stream leads back to itself")
 	}
 	f.depth++
-	s, err := f.decodeObjectStream(number, stm)
-	f.depth--
-	if err != nil {
-		return nil, err
-	}
-	f.cache.add(s)
-	return s, nil
+	defer func() { f.depth-- }()
+	return f.decodeObjectStream(number, stm)
 }
 
 // add puts a stream at the front of the cache.
@@ -98,9 +140,6 @@ func (f *File) decodeObjectStream(number uint32, stm *Stream) (*objectStream, er
 	if err != nil {
 		return nil, err
 	}
-	if f.cache.decoded += int64(len(data)); f.cache.decoded > f.lim.DecodedBytes {
-		return nil, &LimitError{Limit: "DecodedBytes", Max: f.lim.DecodedBytes, Offset: stm.offset}
-	}
 	n, err := f.Int(stm.Dict["N"])
 	if err != nil {
 		return nil, err
@@ -112,6 +151,12 @@ func (f *File) decodeObjectStream(number uint32, stm *Stream) (*objectStream, er
 	// Each pair takes four bytes at least, with its white space.
 	if first < 0 || first > int64(len(data)) || n < 0 || n > (first+1)/4 {
 		return nil, malformed(stm.offset, "bad /N or /First of an object stream")
+	}
+	if n > int64(f.lim.Elements) {
+		return nil, &LimitError{Limit: "Elements", Max: int64(f.lim.Elements), Offset: stm.offset}
+	}
+	if int64(len(data)) > math.MaxUint32 {
+		return nil, &LimitError{Limit: "bytes of an object stream", Max: math.MaxUint32, Offset: stm.offset}
 	}
 	s := &objectStream{number: number, data: data, places: make([]objectPlace, n)}
 	l := lexer{buf: data[:first], base: -1, lim: &f.lim}
@@ -126,7 +171,38 @@ func (f *File) decodeObjectStream(number uint32, stm *Stream) (*objectStream, er
 		if err != nil {
 			return nil, err
 		}
-		s.places[i] = objectPlace{uint32(num), int(first) + int(off)}
+		s.places[i] = objectPlace{number: uint32(num), offset: uint32(first) + uint32(off)}
 	}
+	s.index()
 	return s, nil
+}
+
+// index finds where each object must end, and the numbers listed twice.
+func (s *objectStream) index() {
+	order := make([]uint32, len(s.places))
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	sorted := func(key func(p *objectPlace) uint32) {
+		compare := func(a, b uint32) int { return cmp.Compare(key(&s.places[a]), key(&s.places[b])) }
+		if !slices.IsSortedFunc(order, compare) {
+			slices.SortFunc(order, compare)
+		}
+	}
+	sorted(func(p *objectPlace) uint32 { return p.offset })
+	end := uint32(len(s.data))
+	for k := len(order) - 1; k >= 0; k-- {
+		p := &s.places[order[k]]
+		p.end = end
+		if k > 0 && s.places[order[k-1]].offset < p.offset {
+			end = p.offset
+		}
+	}
+	sorted(func(p *objectPlace) uint32 { return p.number })
+	for k := 1; k < len(order); k++ {
+		a, b := &s.places[order[k-1]], &s.places[order[k]]
+		if a.number == b.number {
+			a.twice, b.twice = true, true
+		}
+	}
 }

@@ -1,5 +1,7 @@
 package pdf
 
+import "slices"
+
 // Page is a page object with what it inherits (ISO 32000-2, 7.7.3).
 type Page struct {
 	Ref       Ref
@@ -33,9 +35,9 @@ func (h inherited) with(d Dict) inherited {
 // maxUserUnit keeps the size of a page finite in points.
 const maxUserUnit = 75_000
 
-// siblings is how many siblings are read to count the pages before a kid. When
-// there are more, and the node has as many pages as kids, each kid is taken to
-// be one page.
+// siblings is how many kids a node may have for all of them to be read and
+// counted. When there are more, and the node has as many pages as kids, each kid
+// is taken to be one page.
 const siblings = 256
 
 // PageCount returns the number of pages that the root of the page tree claims.
@@ -100,6 +102,15 @@ func (f *File) isPage(d Dict) (bool, error) {
 // to it leads through the /Count of the nodes beside it, without a walk over
 // the whole tree. It gives a [*PageRangeError] when there is no such page, and
 // a [*MalformedError] when the tree does not keep what /Count promises.
+//
+// On the way down, the kids of a node of at most 256 kids must add up to its
+// /Count and be different from each other; one that is a node above makes a
+// tree without end, a [*LimitError]. In larger nodes only the kids up to the
+// page, from the nearer end, are looked at, and none but the page itself when
+// the node has one page for each kid; repeated kids are not met there. The
+// /Parent of the page, when it has one, must be the node that it was found in.
+// Nodes beside the way are taken at their word; [File.Pages] checks the whole
+// tree.
 func (f *File) Page(n int) (*Page, error) {
 	ref, d, count, err := f.pageRoot()
 	if err != nil {
@@ -114,29 +125,37 @@ func (f *File) Page(n int) (*Page, error) {
 	}
 	number, start := index+1, f.parsed
 	var in inherited
+	path := []Ref{ref}
 	for range f.lim.Nesting {
 		leaf, err := f.isPage(d)
 		if err != nil {
 			return nil, err
 		}
 		if leaf {
+			if up := d["Parent"]; up != nil && len(path) > 1 && up != path[len(path)-2] {
+				return nil, malformed(-1, "/Parent of object %d is not the node that has it as a kid", ref.Number)
+			}
 			return f.makePage(ref, number, d, in)
 		}
 		in = in.with(d)
-		if ref, d, index, count, err = f.descend(d, index, count, start); err != nil {
+		if ref, d, index, count, err = f.descend(d, index, count, start, path); err != nil {
 			return nil, err
 		}
+		path = append(path, ref)
 	}
 	return nil, &LimitError{Limit: "Nesting", Max: int64(f.lim.Nesting), Offset: -1}
 }
 
 // descend finds the kid that holds page index of the count pages below d, and
 // the page's index and the number of pages there. It counts from the nearer
-// end.
-func (f *File) descend(d Dict, index, count int, start int64) (Ref, Dict, int, int, error) {
+// end. path leads to d.
+func (f *File) descend(d Dict, index, count int, start int64, path []Ref) (Ref, Dict, int, int, error) {
 	kids, err := f.Array(d["Kids"])
 	if err != nil {
 		return Ref{}, nil, 0, 0, err
+	}
+	if len(kids) <= siblings {
+		return f.descendAll(kids, index, count, start, path)
 	}
 	if len(kids) == count && min(index, count-index-1) >= siblings {
 		ref, kid, n, err := f.kid(kids[index])
@@ -170,6 +189,39 @@ func (f *File) descend(d Dict, index, count int, start int64) (Ref, Dict, int, i
 		}
 	}
 	return Ref{}, nil, 0, 0, malformed(-1, "page tree has fewer pages than /Count says")
+}
+
+// descendAll is descend for a node whose kids are all read and held against the
+// node's count.
+func (f *File) descendAll(kids Array, index, count int, start int64, path []Ref) (Ref, Dict, int, int, error) {
+	var ref Ref
+	var d Dict
+	total, at, pages := 0, 0, 0
+	seen := make(map[Ref]bool, len(kids))
+	for _, o := range kids {
+		r, kid, n, err := f.kid(o)
+		if err != nil {
+			return Ref{}, nil, 0, 0, err
+		}
+		if slices.Contains(path, r) { // the tree has no end
+			return Ref{}, nil, 0, 0, &LimitError{Limit: "Nesting", Max: int64(f.lim.Nesting), Offset: -1}
+		}
+		if seen[r] {
+			return Ref{}, nil, 0, 0, malformed(-1, "object %d stands twice in the page tree", r.Number)
+		}
+		seen[r] = true
+		if total <= index && index < total+n {
+			ref, d, at, pages = r, kid, index-total, n
+		}
+		total += n
+		if f.parsed-start > f.lim.WalkBytes {
+			return Ref{}, nil, 0, 0, &LimitError{Limit: "WalkBytes", Max: f.lim.WalkBytes, Offset: -1}
+		}
+	}
+	if total != count {
+		return Ref{}, nil, 0, 0, malformed(-1, "node of the page tree has %d pages, its /Count says %d", total, count)
+	}
+	return ref, d, at, pages, nil
 }
 
 // kid reads a node of the page tree and its number of pages.

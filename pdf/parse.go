@@ -174,7 +174,7 @@ func (l *lexer) indirect() (Ref, Object, error) {
 		if err := l.streamEOL(); err != nil {
 			return ref, nil, err
 		}
-		return ref, &Stream{Dict: d, offset: l.offset()}, nil
+		return ref, &Stream{Dict: d, offset: l.offset(), origin: l.src.origin}, nil
 	}
 	if !l.keyword("endobj") {
 		return ref, nil, l.fail("endobj expected")

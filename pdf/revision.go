@@ -14,7 +14,8 @@ type Revision struct {
 	Stream bool  // the section is a cross-reference stream
 	Hybrid bool  // the section is a table with an /XRefStm
 
-	first, count int // its sections: the newest in File.sections, and how many
+	first, count int   // its sections: the newest in File.sections, and how many
+	closing      int64 // bytes from startxref to Marker
 }
 
 // Revisions returns the revisions of the file, oldest first. Each has one
@@ -26,20 +27,31 @@ type Revision struct {
 // section, and %%EOF, and sections must follow each other in the file as in
 // their chain; otherwise it is a [*MalformedError].
 func (f *File) Revisions() ([]Revision, error) {
-	if f.revisions != nil {
-		return slices.Clone(f.revisions), nil
+	if err := f.findRevisions(); err != nil {
+		return nil, err
+	}
+	return slices.Clone(f.revisions), nil
+}
+
+// findRevisions fills in f.revisions once.
+func (f *File) findRevisions() error {
+	if f.revisions != nil || f.broken != nil {
+		return f.broken
 	}
 	var out []Revision
 	var r Revision
 	for i := len(f.sections); i > 0; i = r.first {
 		var err error
 		if r, err = f.nextRevision(i-1, r.End); err != nil {
-			return nil, err
+			if lasting(err) {
+				f.broken = err
+			}
+			return err
 		}
 		out = append(out, r)
 	}
 	f.revisions = out
-	return slices.Clone(out), nil
+	return nil
 }
 
 // nextRevision finds the revision that begins with section i, at start.
@@ -61,8 +73,7 @@ func (f *File) nextRevision(i int, start int64) (Revision, error) {
 		return r, malformed(s.start, "cross-reference section lies in an older revision")
 	}
 	r.XRef, r.Stream, r.Hybrid, r.first = s.start, s.stream, s.hybrid != nil, i
-	var err error
-	r.Marker, r.End, err = f.revisionEnd(last, s.start)
+	err := f.closeRevision(&r, last)
 	return r, err
 }
 
@@ -89,43 +100,45 @@ func (f *File) linearized() error {
 	return nil
 }
 
-// revisionEnd reads startxref and %%EOF after a section, and returns the
-// offsets after %%EOF and after its end of line.
-func (f *File) revisionEnd(last *section, xref int64) (marker, end int64, err error) {
+// closeRevision reads startxref and %%EOF after a section, and sets where the
+// revision ends.
+func (f *File) closeRevision(r *Revision, last *section) error {
 	l := newLexer(f.src, last.end, &f.lim)
 	l.space() // some writers leave their name in a comment here
 	if last.stream && l.keyword("trailer") {
 		if err := l.idleTrailer(); err != nil {
-			return 0, 0, err
+			return err
 		}
 	}
+	keyword := l.offset()
 	if !l.keyword("startxref") {
-		return 0, 0, l.fail("startxref expected after a cross-reference section")
+		return l.fail("startxref expected after a cross-reference section")
 	}
 	l.white()
 	at := l.offset()
 	v, err := l.unsigned(1<<62, "startxref")
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	l.white()
 	if !l.endOfFile() {
-		return 0, 0, l.fail("%%EOF expected")
+		return l.fail("%%EOF expected")
 	}
-	marker = l.offset()
+	r.Marker = l.offset()
+	r.closing = r.Marker - keyword
 	if l.peek() == '\r' {
 		l.pos++
 	}
 	if l.peek() == '\n' {
 		l.pos++
 	}
-	if end = l.offset(); l.err != nil {
-		return 0, 0, l.err
+	if r.End = l.offset(); l.err != nil {
+		return l.err
 	}
-	if !f.leadsTo(f.base+int64(v), xref) {
-		return 0, 0, malformed(at, "startxref does not lead to the section before it")
+	if !f.leadsTo(f.base+int64(v), r.XRef) {
+		return malformed(at, "startxref does not lead to the section before it")
 	}
-	return marker, end, nil
+	return nil
 }
 
 // idleTrailer skips a trailer after a cross-reference stream, which some writers
@@ -157,7 +170,7 @@ func (f *File) leadsTo(from, to int64) bool {
 
 // revision returns revision i.
 func (f *File) revision(i int) (Revision, error) {
-	if _, err := f.Revisions(); err != nil {
+	if err := f.findRevisions(); err != nil {
 		return Revision{}, err
 	}
 	if i < 0 || i >= len(f.revisions) {
@@ -173,11 +186,15 @@ func (f *File) At(i int) (*File, error) {
 		return nil, err
 	}
 	old := &File{
-		src:      &source{r: f.src.r, size: r.End},
-		base:     f.base,
-		lim:      f.lim,
-		header:   f.header,
-		sections: slices.Clone(f.sections[r.first:]),
+		src:       &source{r: f.src.r, size: r.End, origin: f.src.origin},
+		base:      f.base,
+		lim:       f.lim,
+		header:    f.header,
+		sections:  slices.Clone(f.sections[r.first:]),
+		revisions: slices.Clone(f.revisions[:i+1]),
+	}
+	for k := range old.revisions {
+		old.revisions[k].first -= r.first
 	}
 	return old, old.useNewest()
 }

@@ -11,12 +11,19 @@ const (
 	windowCount = 4    // places of the file kept at the same time
 )
 
+// origin is what a File shares with those that At makes of it. Its address
+// tells streams of one file from those of another.
+type origin struct {
+	decoded int64 // bytes that filters have put out so far
+}
+
 // source reads a file through a few small windows.
 type source struct {
-	r    io.ReaderAt
-	size int64
-	next int // window to be given up next
-	win  [windowCount]struct {
+	r      io.ReaderAt
+	size   int64
+	origin *origin
+	next   int // window to be given up next
+	win    [windowCount]struct {
 		off int64
 		buf []byte
 	}

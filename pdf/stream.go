@@ -7,6 +7,9 @@ func (f *File) RawStream(s *Stream) ([]byte, error) {
 	if s.offset == 0 {
 		return s.Data, nil
 	}
+	if s.origin != f.src.origin {
+		return nil, errForeign()
+	}
 	length, err := f.streamLength(s)
 	if err != nil {
 		return nil, err
@@ -22,6 +25,9 @@ func (f *File) StreamSpan(s *Stream) (Span, error) {
 	if s.offset == 0 {
 		return Span{}, malformed(-1, "stream is not from a file")
 	}
+	if s.origin != f.src.origin {
+		return Span{}, errForeign()
+	}
 	length, err := f.streamLength(s)
 	if err != nil {
 		return Span{}, err
@@ -29,6 +35,10 @@ func (f *File) StreamSpan(s *Stream) (Span, error) {
 	_, err = f.streamEnd(s, length, false)
 	return Span{s.offset, s.offset + length}, err
 }
+
+// errForeign refuses a stream that was read from another file: its offset means
+// nothing in this one.
+func errForeign() error { return &UnsupportedError{Feature: "stream of another File"} }
 
 // streamLength resolves /Length.
 func (f *File) streamLength(s *Stream) (int64, error) {
@@ -73,7 +83,8 @@ func (f *File) Decode(s *Stream) ([]byte, error) {
 }
 
 // applyFilters decodes data as /Filter and /DecodeParms say, each filter to at
-// most max bytes.
+// most max bytes. What each of them puts out counts against DecodedBytes, that
+// of a failed one as well.
 func (f *File) applyFilters(s *Stream, data []byte, max int64) ([]byte, error) {
 	filters, err := f.listOf(s.Dict["Filter"])
 	if err != nil {
@@ -100,11 +111,24 @@ func (f *File) applyFilters(s *Stream, data []byte, max int64) ([]byte, error) {
 				return nil, err
 			}
 		}
-		if data, err = f.applyFilter(name, p, data, sink{max: min(max, f.lim.StreamBytes), at: s.offset}); err != nil {
+		if f.src.origin.decoded > f.lim.DecodedBytes {
+			return nil, f.tooMuchDecoded(s)
+		}
+		out := sink{max: min(max, f.lim.StreamBytes), at: s.offset}
+		data, err = f.applyFilter(name, p, data, &out)
+		f.src.origin.decoded += int64(len(out.b))
+		if err != nil {
 			return nil, err
 		}
 	}
+	if f.src.origin.decoded > f.lim.DecodedBytes {
+		return nil, f.tooMuchDecoded(s)
+	}
 	return data, nil
+}
+
+func (f *File) tooMuchDecoded(s *Stream) error {
+	return &LimitError{Limit: "DecodedBytes", Max: f.lim.DecodedBytes, Offset: s.offset}
 }
 
 // listOf resolves an entry that may be one object or an array of them.

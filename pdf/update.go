@@ -55,7 +55,8 @@ func (u *Update) Alloc() Ref {
 // Set gives ref a new object: one that Alloc returned, or one of the file with
 // its generation. Setting it again replaces what was set before. The object is
 // written when Bytes is called and must not change until then. A stream from
-// the file is copied.
+// the file is copied; Bytes refuses one from another file, whose data can be
+// given to a new [Stream] instead.
 func (u *Update) Set(ref Ref, o Object) {
 	if i, ok := u.index[ref.Number]; ok {
 		u.objects[i].ref, u.objects[i].o = ref, o
@@ -73,16 +74,37 @@ func (u *Update) Add(o Object) Ref {
 	return ref
 }
 
+// Room reports, before anything is laid out, whether the file leaves room for
+// objects more than are set so far, of so many bytes together with what Bytes
+// writes around them. It is nil, or the [*LimitError] that Bytes would give: the
+// object numbers go past [Limits], or the offsets past the ten digits of a
+// cross-reference table.
+func (u *Update) Room(objects int, bytes int64) error {
+	top := u.next - 1 + uint64(max(objects, 0))
+	newest := u.f.sections[0]
+	if newest.stream {
+		top++ // the cross-reference stream is an object as well
+	}
+	if top > uint64(u.f.lim.ObjectNumber) {
+		return &LimitError{Limit: "ObjectNumber", Max: int64(u.f.lim.ObjectNumber), Offset: -1}
+	}
+	if end := u.f.src.size - u.f.base + max(bytes, 0); !newest.stream && (end < 0 || end > maxTableOffset) {
+		return &LimitError{Limit: "cross-reference table offset", Max: maxTableOffset, Offset: u.f.src.size}
+	}
+	return nil
+}
+
 // Bytes lays out the update: the bytes to be appended after the file's Size
 // bytes. They begin with an end of line when the file does not end with one,
 // and end after %%EOF and its end of line. The Offset of each [*Reserved] is
 // set. The same file and the same objects give the same bytes.
 //
 // The trailer keeps the entries of the newest one; the first element of /ID
-// stays and the second is derived from the update (in an encrypted file /ID is
-// left as it is, since keys depend on it). Strings and streams in an encrypted
-// file would have to be encrypted: they give [ErrEncrypted]. An offset that a
-// cross-reference table cannot hold is a [*LimitError].
+// stays and the second is derived from the update; when /ID is missing or no
+// array of strings, both are (in an encrypted file /ID is left as it is, since
+// keys depend on it). Strings and streams in an encrypted file would have to be
+// encrypted: they give [ErrEncrypted]. What [Update.Room] finds is a
+// [*LimitError], and a stream of another file an [*UnsupportedError].
 func (u *Update) Bytes() ([]byte, error) {
 	w := &writer{b: make([]byte, 0, u.estimate()), offset: u.f.src.size, record: true}
 	if err := u.startLine(w); err != nil {
@@ -177,7 +199,7 @@ func (u *Update) writeObject(w *writer, o *updateObject) error {
 	if u.f.encrypted && needsEncryption(value, 0) {
 		return ErrEncrypted
 	}
-	if s, ok := value.(*Stream); ok && s != nil && s.offset != 0 {
+	if s, ok := value.(*Stream); ok && s != nil && s.offset != 0 { // refused when of another file
 		raw, err := u.f.RawStream(s)
 		if err != nil {
 			return err
@@ -230,30 +252,34 @@ func (u *Update) trailer(newest *section, body []byte) (Dict, error) {
 	if u.f.encrypted {
 		return d, nil
 	}
-	old, err := u.f.Array(newest.trailer["ID"])
-	if err != nil {
-		return nil, err
-	}
-	id, err := u.newID(old, body)
+	id, err := u.newID(newest.trailer["ID"], body)
 	d["ID"] = id
 	return d, err
 }
 
 // newID keeps the first identifier and derives the second from the one before
-// and the update (ISO 32000-2, 14.4).
-func (u *Update) newID(old Array, body []byte) (Array, error) {
+// and the update (ISO 32000-2, 14.4). An /ID that is no array of strings
+// identifies nothing: both are derived then.
+func (u *Update) newID(id Object, body []byte) (Array, error) {
+	old, err := u.f.Array(id)
+	if err != nil && !lasting(err) {
+		return nil, err
+	}
 	h := sha256.New()
 	h.Write(binary.BigEndian.AppendUint64(nil, uint64(u.f.src.size)))
+	keep := len(old) > 0
 	for _, o := range old {
-		s, err := u.f.String(o)
-		if err != nil {
+		o, err := u.f.Resolve(o)
+		if err != nil && !lasting(err) {
 			return nil, err
 		}
+		s, ok := o.(String)
+		keep = keep && ok
 		h.Write([]byte(s))
 	}
 	h.Write(body)
 	second := String(h.Sum(nil)[:16])
-	if len(old) > 0 {
+	if keep {
 		return Array{old[0], second}, nil
 	}
 	return Array{second, second}, nil

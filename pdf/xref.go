@@ -15,6 +15,7 @@ const (
 // entry is what a cross-reference section says of one object.
 type entry struct {
 	kind   uint8
+	odd    bool // meant to be in use or of a kind unknown, taken as free
 	gen    uint16
 	index  uint32 // compressed: place in the object stream
 	offset int64  // in use: relative to the header; compressed: number of the object stream
@@ -35,6 +36,7 @@ type section struct {
 	trailer Dict
 	dups    []Duplicate // keys repeated in the trailer
 	subs    []subsection
+	loose   bool     // table: not laid out in lines as ISO 32000-2, 7.5.4 has it
 	hybrid  *section // the cross-reference stream that /XRefStm names
 	data    []byte   // stream: the packed entries
 	width   [3]int   // stream: /W
@@ -61,12 +63,49 @@ func (f *File) readSections(start int64) error {
 		f.sections = append(f.sections, s)
 		prev, ok := s.trailer["Prev"]
 		if !ok || prev == Integer(0) { // no section can be there: some writers mean none
-			return nil
+			return f.shiftOldest(s)
 		}
 		if start, err = f.sectionOffset(prev, "/Prev", s); err != nil {
 			return err
 		}
 	}
+}
+
+// shiftProbes is how many entries must lead to objects of the shifted numbers.
+const shiftProbes = 16
+
+// shiftOldest corrects the numbers of a table whose writer counted the head of
+// the free list as object 1. In an update the same entry frees object 1, so
+// only the section without /Prev is looked at, and the objects themselves must
+// say that their numbers are the lower ones.
+func (f *File) shiftOldest(s *section) error {
+	if s.stream || s.trailer["Prev"] != nil || len(s.subs) == 0 || s.subs[0].first != 1 {
+		return nil
+	}
+	sub := &s.subs[0]
+	e, _, err := f.tableEntry(sub, 1)
+	if err != nil || e.kind != entryFree || e.gen != 65535 || e.offset != 0 {
+		return err
+	}
+	probes := 0
+	for n := uint32(2); n <= sub.count && probes < shiftProbes; n++ {
+		if e, _, err = f.tableEntry(sub, n); err != nil {
+			return err
+		}
+		if e.kind != entryInUse {
+			continue
+		}
+		if l, err := f.lexerAt(Ref{Number: n}, e); err != nil {
+			return nil // no shift: reading the object says what is wrong
+		} else if got, err := l.header(); err != nil || got.Number != n-1 {
+			return l.err
+		}
+		probes++
+	}
+	if probes > 0 {
+		sub.first = 0
+	}
+	return nil
 }
 
 // sectionOffset turns the value of /Prev or /XRefStm into a file offset.
@@ -115,6 +154,8 @@ func (f *File) readTable(s *section, off int64) error {
 			return &LimitError{Limit: "Subsections", Max: int64(f.lim.Subsections), Offset: off}
 		}
 		l := newLexer(f.src, off, &f.lim)
+		broken := l.newLine()
+		s.loose = s.loose || n == 0 && !broken || l.peek() == '%'
 		l.space()
 		if !isDigit(l.peek()) {
 			if !l.keyword("trailer") {
@@ -135,7 +176,7 @@ func (f *File) readTable(s *section, off int64) error {
 		if first+count > uint64(f.lim.ObjectNumber)+1 {
 			return &LimitError{Limit: "ObjectNumber", Max: int64(f.lim.ObjectNumber), Offset: at}
 		}
-		l.white()
+		s.loose = !l.newLine() || s.loose
 		sub := subsection{first: uint32(first), count: uint32(count)}
 		if off, err = f.readSubsection(s, sub, l.offset()); err != nil {
 			return err
@@ -186,16 +227,6 @@ func (f *File) readSubsection(s *section, sub subsection, pos int64) (int64, err
 	if !regular {
 		if sub.entries, end, err = f.parseEntries(sub); err != nil {
 			return 0, err
-		}
-	}
-	if sub.first == 1 && len(s.subs) == 0 {
-		// Some writers count the head of the free list as object 1.
-		e, _, err := f.tableEntry(&sub, 1)
-		if err != nil {
-			return 0, err
-		}
-		if e.kind == entryFree && e.gen == 65535 && e.offset == 0 {
-			sub.first = 0
 		}
 	}
 	s.subs = append(s.subs, sub)
@@ -258,7 +289,7 @@ func makeEntry(offset, gen int64, kind byte) (entry, bool) {
 	case kind == 'n' && offset > 0:
 		return entry{kind: entryInUse, gen: uint16(gen), offset: offset}, true
 	case kind == 'n' || kind == 'f': // in use at 0 can only be meant as free
-		return entry{kind: entryFree, gen: uint16(gen), offset: offset}, true
+		return entry{kind: entryFree, odd: kind == 'n', gen: uint16(gen), offset: offset}, true
 	}
 	return entry{}, false
 }
@@ -405,5 +436,5 @@ func (s *section) unpack(sub *subsection, n uint32) entry {
 		return entry{kind: entryCompressed, offset: int64(second), index: uint32(third)}
 	}
 	// Free, and kinds to come, which count as null (ISO 32000-2, 7.5.8.3).
-	return entry{kind: entryFree, gen: uint16(min(third, 65535))}
+	return entry{kind: entryFree, odd: kind != entryFree, gen: uint16(min(third, 65535))}
 }

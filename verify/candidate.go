@@ -15,11 +15,12 @@ import (
 type candidate struct {
 	Signature
 
-	dict      pdf.Dict // the signature dictionary as signed
-	holder    pdf.Ref  // the indirect object it is, or stands in
-	direct    bool     // it stands directly in the field
-	fieldRef  pdf.Ref  // the field, zero when none reaches it
-	seen      int      // the revision that the dictionary was read from
+	dict      pdf.Dict        // the signature dictionary as signed
+	holder    pdf.Ref         // the indirect object it is, or stands in
+	direct    bool            // it stands directly in the field
+	dups      []pdf.Duplicate // keys that the holder repeats
+	fieldRef  pdf.Ref         // the field, zero when none reaches it
+	seen      int             // the revision that the dictionary was read from
 	subFilter pdf.Name
 	contents  []byte
 	rng       byteRange
@@ -63,9 +64,9 @@ func newCandidate(f *pdf.File, dict pdf.Dict) *candidate {
 // locate checks the frame of the signature (byte range, gap, /Contents); on
 // failure it has been judged.
 func (c *candidate) locate(doc *document) error {
-	if err := c.unambiguous(doc); err != nil {
-		c.fail(FormatFailure, err.Error())
-		return doc.src.err
+	if len(c.dups) > 0 { // two readers could read it differently
+		c.fail(FormatFailure, fmt.Sprintf("the signature dictionary gives /%s more than once", cleanText(string(c.dups[0].Key))))
+		return nil
 	}
 	rng, err := parseByteRange(c.dict["ByteRange"], doc.size)
 	if err != nil {
@@ -92,22 +93,6 @@ func (c *candidate) locate(doc *document) error {
 		c.note("the digits of /Contents come in upper and lower case: no signer writes both")
 	}
 	return c.place(doc)
-}
-
-// unambiguous refuses dictionaries that two readers could read differently.
-func (c *candidate) unambiguous(doc *document) error {
-	f, err := doc.view(c.seen)
-	if err != nil {
-		return err
-	}
-	dups, err := f.Duplicates(c.holder)
-	if err != nil {
-		return err
-	}
-	if len(dups) > 0 {
-		return fmt.Errorf("the signature dictionary gives /%s more than once", cleanText(string(dups[0].Key)))
-	}
-	return nil
 }
 
 // ownGap makes sure that the gap is the place where the value of this very

@@ -105,7 +105,12 @@ func (d *document) fieldValue(i int, fd *pdf.Field) (*candidate, placeKey, error
 			holder = fd.Parent
 		}
 	}
-	v, err := f.Resolve(fd.Value)
+	v, dups, err := f.Read(holder)
+	if !indirect {
+		v = fd.Value
+	} else if err == nil {
+		v, err = f.Resolve(v)
+	}
 	if err != nil {
 		return nil, placeKey{}, err
 	}
@@ -120,7 +125,7 @@ func (d *document) fieldValue(i int, fd *pdf.Field) (*candidate, placeKey, error
 		dict = pdf.Dict{} // judged as a signature without anything in it
 	}
 	c := newCandidate(f, dict)
-	c.holder, c.direct, c.seen = holder, !indirect, i
+	c.holder, c.direct, c.seen, c.dups = holder, !indirect, i, dups
 	return c, keyOf(holder, dict), nil
 }
 
@@ -142,7 +147,7 @@ func (d *document) collectOrphans(i int, known map[placeKey]*candidate, final ma
 		if judged || ch.Free || ch.Compressed { // a signature cannot stand in an object stream
 			continue
 		}
-		o, err := d.get(f, ch.Ref)
+		o, dups, err := d.read(f, ch.Ref)
 		if err != nil {
 			return err
 		}
@@ -157,7 +162,7 @@ func (d *document) collectOrphans(i int, known map[placeKey]*candidate, final ma
 			continue
 		}
 		c := newCandidate(f, dict)
-		c.holder, c.direct, c.seen = ch.Ref, direct, i
+		c.holder, c.direct, c.seen, c.dups = ch.Ref, direct, i, dups
 		c.fail(FormatFailure, "no field of the document reaches this signature")
 		known[key] = c
 		if err := d.add(c); err != nil {
@@ -189,18 +194,24 @@ var errObjects = errors.New("the document has more objects to compare than the l
 // get reads one object against the budget of the call. An object that cannot
 // be read is unreadable, not an error; see unread.
 func (d *document) get(f *pdf.File, ref pdf.Ref) (pdf.Object, error) {
+	o, _, err := d.read(f, ref)
+	return o, err
+}
+
+// read is get, with the keys that the object repeats.
+func (d *document) read(f *pdf.File, ref pdf.Ref) (pdf.Object, []pdf.Duplicate, error) {
 	if d.objects++; d.objects > d.lim.Objects {
-		return nil, errObjects
+		return nil, nil, errObjects
 	}
-	o, err := f.Get(ref)
+	o, dups, err := f.Read(ref)
 	d.objects += weight(o) / workPerObject
 	if err != nil {
 		if d.src.err != nil {
-			return nil, d.src.err
+			return nil, nil, d.src.err
 		}
-		return unread{err.Error()}, nil
+		return unread{err.Error()}, nil, nil
 	}
-	return o, nil
+	return o, dups, nil
 }
 
 // weight counts the values in an object, so that large ones read again and

@@ -35,7 +35,7 @@ type differ struct {
 	allowed  map[[2]uint32]bool // edges (from, to) through which content was allowed
 	step     step
 	err      error // the budget or the reader gave out
-	fields   map[uint32]bool
+	redrawn  bool  // the form asks readers to draw its fields anew
 }
 
 // step compares revision i with the one before it.
@@ -49,11 +49,14 @@ func (d *document) step(i int, list []pdf.Change, edges *edgeIndex) (step, error
 		return step{}, err
 	}
 	c := &differ{d: d, i: i, old: old, new: new, edges: edges,
-		changes: map[uint32]*change{}, allowed: map[[2]uint32]bool{}, fields: map[uint32]bool{}}
+		changes: map[uint32]*change{}, allowed: map[[2]uint32]bool{}}
 	if err := c.load(list); err != nil {
 		return step{}, err
 	}
 	if err := c.tiles(list); err != nil {
+		return step{}, err
+	}
+	if err := c.frame(); err != nil {
 		return step{}, err
 	}
 	c.trailer()
@@ -76,14 +79,14 @@ func (c *differ) raise(l changeLevel) { c.step.level = max(c.step.level, l) }
 // load reads both states of every listed object and keeps those that differ.
 func (c *differ) load(list []pdf.Change) error {
 	for _, ch := range list {
-		now, err := c.d.get(c.new, ch.Ref)
+		now, dups, err := c.d.read(c.new, ch.Ref)
 		if err != nil {
 			return err
 		}
-		if ch.Free {
-			now = nil
+		if len(dups) > 0 { // of two equal keys some readers take the first and some the last
+			c.other("object %d gives /%s more than once", ch.Ref.Number, cleanText(string(dups[0].Key)))
 		}
-		was, err := c.was(ch.Ref)
+		was, err := c.was(ch, now)
 		if err != nil {
 			return err
 		}
@@ -91,38 +94,22 @@ func (c *differ) load(list []pdf.Change) error {
 			continue
 		}
 		c.changes[ch.Ref.Number] = &change{ref: ch.Ref, old: was, new: now}
-		if err := c.ambiguous(ch); err != nil {
-			return err
-		}
 	}
 	return nil
 }
 
-// ambiguous refuses objects that readers could read differently: of two equal
-// keys some take the first value and some the last.
-func (c *differ) ambiguous(ch pdf.Change) error {
-	if ch.Free {
-		return nil
+// was reads the earlier state of an object, whatever its generation was. An
+// object that goes on under another generation is lost to all who refer to it.
+func (c *differ) was(ch pdf.Change, now pdf.Object) (pdf.Object, error) {
+	ref, ok, err := c.old.RefOf(ch.Ref.Number)
+	if err != nil || !ok {
+		return nil, err
 	}
-	dups, err := c.new.Duplicates(ch.Ref)
-	if err != nil && c.d.src.err != nil {
-		return err
+	was, err := c.d.get(c.old, ref)
+	if err == nil && was != nil && now != nil && ref != ch.Ref {
+		c.other("object %d was given another generation", ch.Ref.Number)
 	}
-	if len(dups) > 0 {
-		c.other("object %d gives /%s more than once", ch.Ref.Number, cleanText(string(dups[0].Key)))
-	}
-	return nil
-}
-
-// was reads the earlier state of an object, whatever its generation was.
-func (c *differ) was(ref pdf.Ref) (pdf.Object, error) {
-	for _, gen := range []uint16{ref.Generation, ref.Generation - 1, 0} {
-		o, err := c.d.get(c.old, pdf.Ref{Number: ref.Number, Generation: gen})
-		if err != nil || o != nil {
-			return o, err
-		}
-	}
-	return nil, nil
+	return was, err
 }
 
 // sameObject tells whether two states of an object are alike: the same values
@@ -162,12 +149,14 @@ func (c *differ) sameData(s, t *pdf.Stream) bool {
 	return err == nil && bytes.Equal(x, y)
 }
 
-// equal compares two values without following references.
+// equal compares two values without following references. A whole number may
+// lose its fraction of zero but not get one: many readers take no real where an
+// integer belongs, as in /Rotate.
 func equal(a, b pdf.Object) bool {
 	switch x := a.(type) {
 	case pdf.Array:
 		y, ok := b.(pdf.Array)
-		return ok && slices.EqualFunc(x, y, equal)
+		return ok && slices.EqualFunc(x, y, equalElement)
 	case pdf.Dict:
 		y, ok := b.(pdf.Dict)
 		return ok && equalDict(x, y)
@@ -178,11 +167,23 @@ func equal(a, b pdf.Object) bool {
 	case pdf.Array, pdf.Dict, *pdf.Stream, unread:
 		return false
 	}
-	if x, ok := number(a); ok {
+	if x, ok := a.(pdf.Real); ok {
 		y, ok := number(b)
-		return ok && x == y
+		return ok && float64(x) == y
 	}
 	return a == b
+}
+
+// equalElement is equal for elements of arrays, such as rectangles, where reals
+// and integers are one.
+func equalElement(a, b pdf.Object) bool {
+	if x, ok := a.(pdf.Integer); ok {
+		y, ok := b.(pdf.Real)
+		if ok {
+			return float64(x) == float64(y)
+		}
+	}
+	return equal(a, b)
 }
 
 func number(o pdf.Object) (float64, bool) {
@@ -324,8 +325,12 @@ func (c *differ) numbers() []uint32 {
 // refer to it, before and after.
 func (c *differ) exclusive(ch *change, orphans map[uint32]bool) {
 	n := ch.ref.Number
+	if ch.why == content && len(c.edges.unread) > 0 {
+		c.other("whether object %d is used elsewhere cannot be told: object %d of the signed revision cannot be read", n, c.edges.unread[0].Number)
+		return
+	}
 	ok := func(e edge) bool {
-		if c.allowed[[2]uint32{e.from, n}] || orphans[e.from] || e.key == "Extends" || wayUp(e) {
+		if c.allowed[[2]uint32{e.from, n}] || orphans[e.from] || e.extends && ch.why == container {
 			return true
 		}
 		c.other("object %d, added or changed for one purpose, is also used by object %d%s", n, e.from, c.where(e.from))
@@ -336,24 +341,23 @@ func (c *differ) exclusive(ch *change, orphans map[uint32]bool) {
 	}
 }
 
-// wayUp tells references that show nothing: from a widget or an annotation to
-// what it belongs to.
-func wayUp(e edge) bool { return e.key == "Parent" || e.key == "P" }
-
 // orphans are new, freed or changed objects that nothing but other orphans
 // refers to: no reader that follows the cross-reference table ever meets them.
 // Catalogs, pages and signatures are never taken as such, since readers that
 // repair files look for them.
 func (c *differ) orphans() map[uint32]bool {
 	set := map[uint32]bool{}
+	if len(c.edges.unread) > 0 {
+		return set // they may refer to anything
+	}
+	roots := c.roots()
 	for n, ch := range c.changes {
-		if ch.why == unexplained && !attractive(ch.new) {
+		if ch.why == unexplained && !attractive(ch.new) && !structural(ch.old) && !roots[n] {
 			set[n] = true
 		}
 	}
 	below := map[uint32][]uint32{} // by candidate: those it refers to
 	var used []uint32              // referred to from elsewhere
-	roots := c.roots()
 	for n := range set {
 		visit := func(e edge) bool {
 			if set[e.from] {
@@ -385,7 +389,9 @@ func (c *differ) orphans() map[uint32]bool {
 // roots are the objects that the trailer names.
 func (c *differ) roots() map[uint32]bool {
 	out := map[uint32]bool{}
-	references(c.new.Trailer(), "", func(ref pdf.Ref, _ pdf.Name) { out[ref.Number] = true })
+	for _, f := range []*pdf.File{c.old, c.new} {
+		references(f.Trailer(), "", func(ref pdf.Ref, _ pdf.Name) { out[ref.Number] = true })
+	}
 	return out
 }
 

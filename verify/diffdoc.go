@@ -2,6 +2,7 @@ package verify
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,13 +21,7 @@ func (c *differ) trailer() {
 			c.other("the document catalog was replaced by another object that was there")
 		}
 	}
-	if dups, err := c.new.Duplicates(pdf.Ref{}); err != nil || len(dups) > 0 {
-		c.other("the trailer gives a key more than once")
-	}
-	if c.d.revs[c.i].Hybrid && !c.d.revs[c.i-1].Hybrid {
-		c.other("the cross-reference table became a hybrid one, which older readers read differently")
-	}
-	if !equal(old["Encrypt"], new["Encrypt"]) {
+	if !equal(old["Encrypt"], new["Encrypt"]) || c.touched(new["Encrypt"]) {
 		c.other("the encryption of the document was changed")
 	}
 	if oi, ok := old["ID"].(pdf.Array); ok && len(oi) > 0 && c.new.Encrypted() { // elsewhere it decides nothing
@@ -204,7 +199,9 @@ func (c *differ) alikeDepth(old, new pdf.Object, depth int, budget *int) bool {
 	switch x := a.(type) {
 	case pdf.Array:
 		y, ok := b.(pdf.Array)
-		return ok && slices.EqualFunc(x, y, func(p, q pdf.Object) bool { return c.alikeDepth(p, q, depth+1, budget) })
+		return ok && slices.EqualFunc(x, y, func(p, q pdf.Object) bool {
+			return equalElement(p, q) || c.alikeDepth(p, q, depth+1, budget)
+		})
 	case pdf.Dict:
 		y, ok := b.(pdf.Dict)
 		return ok && c.alikeDicts(x, y, depth, budget)
@@ -275,6 +272,58 @@ func (c *differ) tiles(list []pdf.Change) error {
 		pos = max(pos, s.End)
 	}
 	return nil
+}
+
+// frame refuses what readers take differently in the cross-reference sections
+// of the revision, and what lets it change objects that it does not list: an
+// object stream that holds older objects, or bytes that complete what was
+// incomplete in the signed revision.
+func (c *differ) frame() error {
+	odd, err := c.d.f.Oddities(c.i)
+	if err != nil {
+		return err
+	}
+	for _, what := range odd {
+		c.other("%s", cleanText(what))
+	}
+	if c.new.HeaderOffset() != 0 {
+		c.other("the header is not at the first byte of the file: readers differ in where the objects of later revisions are")
+	}
+	for _, n := range c.numbers() {
+		if first, ok := c.edges.holders[n]; ok && first < c.i {
+			c.other("object %d, a stream that holds older objects, was replaced", n)
+		}
+	}
+	for _, ref := range slices.Concat(c.edges.unread, c.edges.loose) {
+		if c.changes[ref.Number] != nil {
+			continue
+		}
+		o, err := c.d.get(c.new, ref)
+		if err != nil {
+			return err
+		}
+		whole, err := c.d.whole(c.new, o)
+		if err != nil {
+			return err
+		}
+		if whole {
+			c.other("object %d, which was incomplete in the signed revision, is completed", ref.Number)
+		}
+	}
+	return nil
+}
+
+// whole tells whether an object can be read, the data of a stream included.
+func (d *document) whole(f *pdf.File, o pdf.Object) (bool, error) {
+	switch v := o.(type) {
+	case unread:
+		return false, nil
+	case *pdf.Stream:
+		if _, err := f.StreamSpan(v); err != nil {
+			return false, d.src.err
+		}
+	}
+	return true, nil
 }
 
 // blank tells whether the bytes are white space and comments.
@@ -351,17 +400,21 @@ func (c *differ) where(n uint32) string {
 	return place
 }
 
+// errEnough ends a walk.
+var errEnough = errors.New("enough")
+
 // pageNumbers gives the numbers of the first pages by their objects.
 func (d *document) pageNumbers() map[uint32]int {
 	if d.pages == nil {
 		d.pages = map[uint32]int{}
-		for i := 1; i <= pagesNamed; i++ {
-			p, err := d.f.Page(i)
-			if err != nil {
-				break // the last, or a broken tree: reasons do without
+		// In a broken tree reasons do without the pages behind the damage.
+		_ = d.f.Pages(func(p *pdf.Page) error {
+			if p.Number > pagesNamed {
+				return errEnough
 			}
-			d.pages[p.Ref.Number] = i
-		}
+			d.pages[p.Ref.Number] = p.Number
+			return nil
+		})
 	}
 	return d.pages
 }

@@ -22,6 +22,7 @@ func (c *differ) form(root uint32, old, new pdf.Object) {
 		c.allowed[[2]uint32{root, holder}] = true
 		c.explain(ref)
 	}
+	c.redrawn, _ = c.old.Bool(was["NeedAppearances"])
 	for _, k := range sortedUnion(was, now) {
 		c.formKey(holder, k, was[k], now[k])
 	}
@@ -41,6 +42,9 @@ func (c *differ) formKey(holder uint32, k pdf.Name, old, new pdf.Object) {
 	case "DR":
 		c.resources(holder, old, new)
 	case "DA":
+		if old == nil && new != nil && c.redrawn {
+			c.other("fields that readers draw anew were given a default appearance")
+		}
 		if old != nil && !c.alike(holder, old, new) {
 			c.other("the form's default appearance was changed")
 		}
@@ -61,6 +65,9 @@ func (c *differ) formKey(holder uint32, k pdf.Name, old, new pdf.Object) {
 func (c *differ) resources(holder uint32, old, new pdf.Object) {
 	if equal(old, new) && !c.touched(new) {
 		return
+	}
+	if c.redrawn {
+		c.other("the default resources of fields that readers draw anew were changed")
 	}
 	was, err1 := c.old.Dict(old)
 	now, err2 := c.new.Dict(new)
@@ -260,6 +267,11 @@ func (c *differ) signing(holder uint32, name string, d pdf.Dict) {
 		c.step.signed = append(c.step.signed, name)
 	}
 	c.raise(validationData)
+	if value, before := c.valueOf(d); before {
+		c.other("a widget was added to the field %s, which was signed before", cleanText(name))
+	} else if !value && d["AP"] != nil && c.shows(d) {
+		c.other("the signature field %s was added with an appearance but without a signature", cleanText(name))
+	}
 	if c.shows(d) {
 		c.step.visible = append(c.step.visible, name)
 	}
@@ -268,6 +280,25 @@ func (c *differ) signing(holder uint32, name string, d pdf.Dict) {
 			c.allow(holder, v)
 		}
 	}
+}
+
+// valueOf tells whether a new field has a value, own or inherited, and whether
+// a field above it had one before this revision.
+func (c *differ) valueOf(d pdf.Dict) (value, before bool) {
+	for range 32 {
+		value = value || c.deref(c.new, d["V"]) != nil
+		up, ok := d["Parent"].(pdf.Ref)
+		if !ok {
+			break
+		}
+		if was, ok := c.deref(c.old, up).(pdf.Dict); ok && c.deref(c.old, c.inheritedValue(was)) != nil {
+			return value, true
+		}
+		if d, ok = c.deref(c.new, up).(pdf.Dict); !ok {
+			break
+		}
+	}
+	return value, false
 }
 
 // isTimestamp tells document timestamps, which every DocMDP allows, from

@@ -137,8 +137,8 @@ func (f *fieldChange) key(k pdf.Name, old, new pdf.Object) {
 	case "V":
 		f.value(old, new)
 	case "AP", "AS", "M":
-		if f.sig && !f.empty {
-			f.c.other("the appearance of the signed field %s was changed", cleanText(f.name))
+		if f.sig && !f.signing {
+			f.c.other("the appearance of the signature field %s was changed", cleanText(f.name))
 			return
 		}
 		if _, isName := new.(pdf.Name); k == "AS" && new != nil && !isName {

@@ -19,7 +19,12 @@
 // Cryptography: one SignerInfo, attributes verified as received (RFC 5652).
 // Later changes: every revision after a signature is compared with the one
 // before it, object by object, under a named [Policy]; what is not on the
-// policy's list of harmless changes makes the signature TOTAL-FAILED.
+// policy's list of harmless changes makes the signature TOTAL-FAILED. So does
+// what readers are known to understand differently ([pdf.File.Oddities], keys
+// given twice, an object under another generation), and what changes objects
+// that the revision does not list: a replaced object stream, or bytes that
+// complete an object which the signed revision left incomplete. When an object
+// of the signed revision cannot be read, nothing added later counts as unused.
 // Trust: a path to a given root, key usage, validity at Options.Time and
 // revocation by the CRLs and OCSP responses that the caller, the document or
 // the signature brings. The stamp: a seal in the signature dictionary must be

@@ -23,7 +23,10 @@ const (
 // fails, a context that ended, options that make no sense). opt may be nil.
 //
 // r is read from several times, in any order, by the calling goroutine only;
-// its bytes must not change meanwhile. Memory does not grow with the file.
+// its bytes must not change meanwhile. The file is never held in memory. What is
+// held are its cross-reference streams and a few object streams, unpacked up to
+// limits (see package pdf), and, when revisions after a signature have to be
+// compared, the references to what they change.
 func Document(ctx context.Context, r io.ReaderAt, size int64, opt *Options) (*Report, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -151,6 +154,9 @@ func (d *document) open() error {
 	white, err := whiteBetween(d.src, revs[len(revs)-1].End, d.size)
 	if err != nil {
 		return err
+	}
+	if d.size-revs[len(revs)-1].End > trailingWhite {
+		d.trailing = "so much follows the end of the last revision that readers do not find it"
 	}
 	if !white {
 		d.trailing = fmt.Sprintf("bytes that belong to no revision follow its end at byte %d", revs[len(revs)-1].End)

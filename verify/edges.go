@@ -11,6 +11,7 @@ type edge struct {
 	from        uint32   // the object that holds the reference; 0 for the trailer
 	key         pdf.Name // the innermost dictionary key around the reference
 	first, last int      // revisions in which it holds; last is math.MaxInt32 while current
+	extends     bool     // it is the /Extends of an object stream
 }
 
 const current = 1<<31 - 1
@@ -24,6 +25,10 @@ type edgeIndex struct {
 	open map[uint32][]int // by holder: its current edges
 
 	targets map[uint32]bool // the objects whose referrers are known
+
+	holders map[uint32]int // object streams in use: the first revision that has objects in them
+	unread  []pdf.Ref      // objects of the base that cannot be read, so that what they refer to is not known
+	loose   []pdf.Ref      // streams of the base whose data do not end where they should
 }
 
 // dead tells whether no way leads to object n in revision i: all that refer to
@@ -58,7 +63,7 @@ func (x *edgeIndex) alive(n uint32, i int, visit func(edge) bool) bool {
 // revisions define.
 func (d *document) indexEdges(ctx context.Context, base int, changed [][]pdf.Change) (*edgeIndex, error) {
 	targets := map[uint32]bool{}
-	x := &edgeIndex{to: map[uint32][]int{}, open: map[uint32][]int{}, targets: targets}
+	x := &edgeIndex{to: map[uint32][]int{}, open: map[uint32][]int{}, targets: targets, holders: map[uint32]int{}}
 	for i := base + 1; i < len(d.revs); i++ {
 		for _, ch := range changed[i] {
 			targets[ch.Ref.Number] = true
@@ -110,9 +115,37 @@ func (d *document) indexBase(ctx context.Context, x *edgeIndex, base, i int, see
 		if err != nil {
 			return err
 		}
+		x.hold(ch, base)
 		x.add(ch.Ref.Number, base, o, x.targets)
+		if err := d.noteIncomplete(x, old, ch.Ref, o); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// noteIncomplete keeps the objects of the base that later bytes could complete.
+func (d *document) noteIncomplete(x *edgeIndex, f *pdf.File, ref pdf.Ref, o pdf.Object) error {
+	whole, err := d.whole(f, o)
+	if err != nil || whole {
+		return err
+	}
+	if _, ok := o.(unread); ok {
+		x.unread = append(x.unread, ref)
+	} else {
+		x.loose = append(x.loose, ref)
+	}
+	return nil
+}
+
+// hold notes the object stream that an object lies in.
+func (x *edgeIndex) hold(ch pdf.Change, i int) {
+	if !ch.Compressed {
+		return
+	}
+	if first, ok := x.holders[ch.Stream]; !ok || i < first {
+		x.holders[ch.Stream] = i
+	}
 }
 
 func (d *document) indexRevision(x *edgeIndex, i int, list []pdf.Change, targets map[uint32]bool) error {
@@ -129,6 +162,7 @@ func (d *document) indexRevision(x *edgeIndex, i int, list []pdf.Change, targets
 		if err != nil {
 			return err
 		}
+		x.hold(ch, i)
 		x.add(ch.Ref.Number, i, o, targets)
 	}
 	return nil
@@ -148,6 +182,10 @@ func (x *edgeIndex) add(from uint32, i int, o pdf.Object, targets map[uint32]boo
 		to  uint32
 		key pdf.Name
 	}
+	var extends pdf.Object
+	if s, ok := o.(*pdf.Stream); ok && s.Dict["Type"] == pdf.Name("ObjStm") {
+		extends = s.Dict["Extends"]
+	}
 	var seen map[link]bool
 	references(o, "", func(ref pdf.Ref, key pdf.Name) {
 		if !targets[ref.Number] || ref.Number == from || seen[link{ref.Number, key}] {
@@ -159,7 +197,8 @@ func (x *edgeIndex) add(from uint32, i int, o pdf.Object, targets map[uint32]boo
 		seen[link{ref.Number, key}] = true
 		x.to[ref.Number] = append(x.to[ref.Number], len(x.all))
 		x.open[from] = append(x.open[from], len(x.all))
-		x.all = append(x.all, edge{from: from, key: key, first: i, last: current})
+		x.all = append(x.all, edge{from: from, key: key, first: i, last: current,
+			extends: key == "Extends" && extends == ref})
 	})
 }
 

@@ -280,9 +280,10 @@ func requireModified(t testing.TB, r *verify.Report) {
 func TestModifiedThenRestored(t *testing.T) {
 	w := newWorld(t)
 	doc := w.stamped(t)
-	old, err := open(t, doc).Get(pdf.Ref{Number: 4})
+	f := open(t, doc)
+	old, err := f.Get(pdf.Ref{Number: 4})
 	require.NoError(t, err)
-	data, err := open(t, doc).RawStream(old.(*pdf.Stream))
+	data, err := f.RawStream(old.(*pdf.Stream))
 	require.NoError(t, err)
 	doc = update(t, doc, func(u *pdf.Update, f *pdf.File) { u.Set(pdf.Ref{Number: 4}, stream("BT ET")) })
 	doc = update(t, doc, func(u *pdf.Update, f *pdf.File) { u.Set(pdf.Ref{Number: 4}, stream(string(data))) })
