@@ -325,3 +325,29 @@ func openFiles() int {
 	list, _ := os.ReadDir("/proc/self/fd")
 	return len(list)
 }
+
+// A series whose numbers were made with one key is not opened with another.
+func TestAnotherKeyForASeries(t *testing.T) {
+	store := storetest.NewMemory()
+	right := testScheme(t)
+	l, err := serial.Open(t.Context(), store, &serial.Options{Scheme: right})
+	require.NoError(t, err)
+	_, err = l.Credit(t.Context(), "a", 1, []byte("k"))
+	require.NoError(t, err)
+	_, err = l.Reserve(t.Context(), serial.Request{Account: "a", Key: []byte("k"), Length: 1})
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+
+	id := right.Series()
+	wrong, err := serial.NewScheme(id.Epoch, id.Issuer, [32]byte{0xff})
+	require.NoError(t, err)
+	_, err = serial.Open(t.Context(), store, &serial.Options{Scheme: wrong})
+	var re *serial.RequestError
+	require.ErrorAs(t, err, &re)
+	require.Equal(t, "scheme", re.Field)
+	for _, good := range []*serial.Scheme{right, nil} {
+		l, err := serial.Open(t.Context(), store, &serial.Options{Scheme: good})
+		require.NoError(t, err)
+		require.NoError(t, l.Close())
+	}
+}

@@ -40,7 +40,8 @@ type Ledger struct {
 
 // Open starts a ledger on a store. It reads the store once, so that a store that cannot be used is known now; numbers
 // are leased when the first is needed. A clock that is behind the store's is met by the operations, with a [*ClockError],
-// not by Open: reading goes on. The caller closes the ledger, and after it the store.
+// not by Open: reading goes on. A scheme with another key than the series' numbers were made with is a [*RequestError].
+// The caller closes the ledger, and after it the store.
 func Open(ctx context.Context, store Store, opt *Options) (*Ledger, error) {
 	if store == nil {
 		return nil, &RequestError{Field: "store", Reason: "is nil"}
@@ -56,10 +57,38 @@ func Open(ctx context.Context, store Store, opt *Options) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
+	if err := l.checkKey(ctx, snap.Series); err != nil {
+		return nil, err
+	}
 	l.last = snap.Series.Time
 	l.queue.wake, l.queue.ended = make(chan struct{}, 1), make(chan struct{})
 	go l.write()
 	return l, nil
+}
+
+// checkKey refuses a scheme whose key is not the one that the series' numbers were made with: two keys in one epoch would
+// leave numbers that are genuine under neither. It looks at the first reservations alone.
+func (l *Ledger) checkKey(ctx context.Context, s Series) error {
+	if l.opt.Scheme == nil || s.Mark == 0 {
+		return nil
+	}
+	const most = 1000 // in the order of numbers: those of other series may come first
+	seen := 0
+	for r, err := range scan(ctx, l.store, func(r Reader) iter.Seq2[Reservation, error] { return r.Reservations(ctx, false) }) {
+		switch {
+		case err != nil:
+			return fmt.Errorf("open ledger: %w", err)
+		case r.Number.Epoch() == s.ID.Epoch && r.Number.Issuer() == s.ID.Issuer:
+			if !l.opt.Scheme.Genuine(r.Number) {
+				return &RequestError{Field: "scheme", Reason: fmt.Sprintf("has another key than the numbers of series %s were made with", s.ID)}
+			}
+			return nil
+		}
+		if seen++; seen == most {
+			return nil
+		}
+	}
+	return nil
 }
 
 const defaultTolerance = 2 * time.Second
