@@ -30,6 +30,8 @@ var mayImport = map[string][]string{
 var drivers = map[string][]string{
 	"github.com/jackc/":            {"serial/postgres"},
 	"modernc.org/":                 {"serial/sqlite"},
+	"github.com/cloudflare/circl":  {"sign/cms"},
+	"github.com/ProtonMail/":       {"sign/cms"},
 	"github.com/skip2/go-qrcode":   {"sign/seal"},
 	"rsc.io/qr":                    {"sign/seal"},
 	"golang.org/x/image":           {"sign/internal/artwork"},

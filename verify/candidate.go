@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"crypto"
 	"crypto/x509"
 	"fmt"
 	"strings"
@@ -27,7 +26,7 @@ type candidate struct {
 	revision  int  // index of the revision that the range ends, -1 unknown
 	placed    bool // range and revision are acceptable, so it can be hashed
 
-	hash     crypto.Hash
+	hash     cms.Digest
 	job      *digestJob
 	sd       *cms.SignedData
 	si       *cms.SignerInfo

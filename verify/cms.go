@@ -33,7 +33,7 @@ func (s *candidate) container(lim *Limits) bool {
 	switch s.subFilter {
 	case subCAdES, subPKCS7, subPBAD, subSHA1, subRFC3161:
 	case subX509:
-		s.hash = crypto.SHA1
+		s.hash = cms.Digest(crypto.SHA1)
 		return true
 	case "":
 		s.doubt(SigConstraintsFailure, "the signature does not say its format (/SubFilter)")
@@ -85,7 +85,7 @@ func (s *candidate) chooseHash() bool {
 			s.fail(FormatFailure, "an adbe.pkcs7.sha1 signature must contain one SHA-1 digest")
 			return false
 		}
-		s.hash = crypto.SHA1
+		s.hash = cms.Digest(crypto.SHA1)
 		return true
 	case subRFC3161:
 		return s.openToken()
@@ -94,7 +94,7 @@ func (s *candidate) chooseHash() bool {
 		s.fail(FormatFailure, "a detached signature must not contain content of its own")
 		return false
 	}
-	s.hash = s.si.DigestAlgorithm
+	s.hash = s.si.Digest()
 	if !usable(s.hash) {
 		s.doubt(CryptoConstraintsFailure, "the digest algorithm of the signature is not known")
 		return false
@@ -103,7 +103,7 @@ func (s *candidate) chooseHash() bool {
 }
 
 // usable tells whether a digest can be computed here.
-func usable(h crypto.Hash) bool { return h != 0 && h != crypto.MD5 && h.Available() }
+func usable(h cms.Digest) bool { return h != 0 && h != cms.Digest(crypto.MD5) && h.Available() }
 
 // checkValue verifies the signature over the digest of the covered bytes.
 func (s *candidate) checkValue(digest []byte, dssCerts func() []*x509.Certificate) {
@@ -128,11 +128,11 @@ func (s *candidate) checkValue(digest []byte, dssCerts func() []*x509.Certificat
 
 // contentDigest hashes what stands inside the container.
 func (s *candidate) contentDigest() []byte {
-	if !usable(s.si.DigestAlgorithm) {
+	if !usable(s.si.Digest()) {
 		s.doubt(CryptoConstraintsFailure, "the digest algorithm of the signature is not known")
 		return nil
 	}
-	h := s.si.DigestAlgorithm.New()
+	h := s.si.Digest().New()
 	h.Write(s.sd.Content)
 	return h.Sum(nil)
 }

@@ -286,7 +286,7 @@ func x509Certs(f *pdf.File, o pdf.Object, max int) []*x509.Certificate {
 		if err != nil {
 			continue
 		}
-		if c, err := x509.ParseCertificate([]byte(s)); err == nil {
+		if c, err := cms.ParseCertificate([]byte(s)); err == nil {
 			certs = append(certs, c)
 		}
 	}

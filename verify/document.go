@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/seed-574216e4/meterai/pdf"
+	"github.com/seed-574216e4/meterai/sign/cms"
 )
 
 const (
@@ -276,7 +277,7 @@ func (d *document) digest(ctx context.Context) error {
 			continue
 		}
 		byRevision[c.revision] = c
-		if c.hash == crypto.RIPEMD160 {
+		if c.hash == cms.Digest(crypto.RIPEMD160) {
 			if solo++; solo > soloJobs {
 				c.doubt(CryptoConstraintsFailure, "too many signatures use an outdated hash function")
 				continue

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 
 	"github.com/seed-574216e4/meterai/pdf"
+	"github.com/seed-574216e4/meterai/sign/cms"
 )
 
 // dssStreams visits the decoded streams of one array of the document security
@@ -44,7 +45,7 @@ func (d *document) dssCerts() []*x509.Certificate {
 	if !d.dssRead {
 		d.dssRead = true
 		d.dssStreams("Certs", d.lim.Certificates, func(b []byte) {
-			if c, err := x509.ParseCertificate(b); err == nil {
+			if c, err := cms.ParseCertificate(b); err == nil {
 				d.certs = append(d.certs, c)
 			}
 		})

@@ -2,17 +2,18 @@ package verify
 
 import (
 	"context"
-	"crypto"
 	"fmt"
 	"hash"
 	"io"
 	"slices"
+
+	"github.com/seed-574216e4/meterai/sign/cms"
 )
 
 // digestJob asks for the digest of the bytes [0, gapStart) and [gapEnd, end)
 // of the file. A prefix has gapStart = gapEnd = end.
 type digestJob struct {
-	alg                   crypto.Hash
+	alg                   cms.Digest
 	gapStart, gapEnd, end int64
 	sum                   []byte // the answer
 	state                 hash.Hash
@@ -25,7 +26,7 @@ type digestJob struct {
 // and once more for each job whose tail it lies in. Hash functions that cannot
 // be cloned are hashed by themselves; soloJobs bounds them.
 func digests(ctx context.Context, r io.ReaderAt, jobs []*digestJob) error {
-	d := &hashing{common: map[crypto.Hash]hash.Hash{}}
+	d := &hashing{common: map[cms.Digest]hash.Hash{}}
 	if err := d.plan(jobs); err != nil {
 		return err
 	}
@@ -57,9 +58,9 @@ func digests(ctx context.Context, r io.ReaderAt, jobs []*digestJob) error {
 // hashing is the state of one pass.
 type hashing struct {
 	jobs   []*digestJob
-	common map[crypto.Hash]hash.Hash // over everything so far, while somebody waits for it
-	active []*digestJob              // past their gap, before their end
-	stops  []int64                   // where something happens, ascending
+	common map[cms.Digest]hash.Hash // over everything so far, while somebody waits for it
+	active []*digestJob             // past their gap, before their end
+	stops  []int64                  // where something happens, ascending
 }
 
 func (d *hashing) plan(jobs []*digestJob) error {

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-574216e4/meterai/sign/cms"
 )
 
 // TestDigests holds the one pass against hashing each range by itself, with
@@ -24,7 +26,7 @@ func TestDigests(t *testing.T) {
 		for range 1 + rng.IntN(6) {
 			end := 1 + rng.IntN(len(data))
 			a, b := rng.IntN(end+1), rng.IntN(end+1)
-			jobs = append(jobs, &digestJob{alg: algs[rng.IntN(len(algs))], gapStart: int64(min(a, b)), gapEnd: int64(max(a, b)), end: int64(end)})
+			jobs = append(jobs, &digestJob{alg: cms.Digest(algs[rng.IntN(len(algs))]), gapStart: int64(min(a, b)), gapEnd: int64(max(a, b)), end: int64(end)})
 		}
 		require.NoError(t, digests(context.Background(), bytes.NewReader(data), jobs))
 		for _, j := range jobs {
@@ -35,5 +37,5 @@ func TestDigests(t *testing.T) {
 		}
 	}
 	require.NoError(t, digests(context.Background(), bytes.NewReader(nil), nil))
-	require.Error(t, digests(context.Background(), bytes.NewReader([]byte("short")), []*digestJob{{alg: crypto.SHA256, gapStart: 9, gapEnd: 9, end: 9}}))
+	require.Error(t, digests(context.Background(), bytes.NewReader([]byte("short")), []*digestJob{{alg: cms.Digest(crypto.SHA256), gapStart: 9, gapEnd: 9, end: 9}}))
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/seed-574216e4/meterai/sign/cms"
 	"github.com/seed-574216e4/meterai/sign/seal"
 )
 
@@ -67,7 +68,7 @@ func SealForDocument(ctx context.Context, text string, r io.ReaderAt, size int64
 		report.fail(HashFailure, fmt.Sprintf("the seal is of a document of %d bytes; this one has %d", s.DocumentLength, size))
 		return report, nil
 	}
-	job := &digestJob{alg: crypto.SHA256, gapStart: s.DocumentLength, gapEnd: s.DocumentLength, end: s.DocumentLength}
+	job := &digestJob{alg: cms.Digest(crypto.SHA256), gapStart: s.DocumentLength, gapEnd: s.DocumentLength, end: s.DocumentLength}
 	if err := digests(ctx, r, []*digestJob{job}); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-574216e4/meterai/pdf"
 	"github.com/seed-574216e4/meterai/serial"
+	"github.com/seed-574216e4/meterai/sign/cms"
 	"github.com/seed-574216e4/meterai/sign/seal"
 )
 
@@ -161,7 +162,7 @@ func (d *document) bind(c *candidate, claim *stampClaim) {
 		return
 	}
 	claim.boundary = true
-	claim.job = &digestJob{alg: crypto.SHA256, gapStart: length, gapEnd: length, end: length}
+	claim.job = &digestJob{alg: cms.Digest(crypto.SHA256), gapStart: length, gapEnd: length, end: length}
 }
 
 // judgeStamp gives the verdict about the stamp; true when the signature is

@@ -30,7 +30,7 @@ type tstInfo struct {
 type token struct {
 	sd      *cms.SignedData
 	si      *cms.SignerInfo
-	hash    crypto.Hash // of the imprint
+	hash    cms.Digest // of the imprint
 	imprint []byte
 	time    time.Time
 	cert    *x509.Certificate
@@ -56,7 +56,7 @@ func parseToken(sd *cms.SignedData) (*token, error) {
 		}
 	}
 	t := &token{sd: sd, si: &sd.Signers[0], imprint: info.MessageImprint.HashedMessage}
-	t.hash = hashByOID(info.MessageImprint.HashAlgorithm.Algorithm.String())
+	t.hash = cms.Digest(hashByOID(info.MessageImprint.HashAlgorithm.Algorithm.String()))
 	if t.time, err = generalizedTime(info.GenTime); err != nil {
 		return nil, err
 	}
@@ -104,10 +104,10 @@ func (t *token) check(digest []byte, dssCerts func() []*x509.Certificate) (SubIn
 	if !bytes.Equal(digest, t.imprint) {
 		return HashFailure, errors.New("the timestamp is over other bytes")
 	}
-	if !usable(t.si.DigestAlgorithm) {
+	if !usable(t.si.Digest()) {
 		return CryptoConstraintsFailure, errors.New("the digest algorithm of the timestamp is not known")
 	}
-	h := t.si.DigestAlgorithm.New()
+	h := t.si.Digest().New()
 	h.Write(t.sd.Content)
 	sum := h.Sum(nil)
 	t.bag, _ = t.sd.Certificates()

@@ -10,7 +10,8 @@ import (
 // ParseCertificate is [x509.ParseCertificate] that also reads three kinds of
 // certificate which issuers have given out and crypto/x509 refuses: with a
 // negative serial number, with an RSA modulus that lacks its leading zero, and
-// with a key on a curve that crypto/ecdsa does not have (PublicKey is then nil).
+// with a key on a curve that crypto/ecdsa does not have (PublicKey is then nil;
+// those on Brainpool curves verify nevertheless, see [SignerInfo.Verify]).
 // Raw, RawTBSCertificate, RawSubjectPublicKeyInfo and SerialNumber are as
 // received, so that hashes and the issuer's signature come out right.
 func ParseCertificate(raw []byte) (*x509.Certificate, error) {
@@ -99,6 +100,9 @@ func (p certificateParts) repaired() (raw []byte, changed bool) {
 // repairedKey returns a SubjectPublicKeyInfo with a positive modulus, or one of
 // an unknown type for a key on an unknown curve; nil when there is nothing to do.
 func repairedKey(spki []byte) []byte {
+	if _, err := x509.ParsePKIXPublicKey(spki); err == nil {
+		return nil
+	}
 	alg, key, err := publicKeyInfo(spki)
 	if err != nil {
 		return nil

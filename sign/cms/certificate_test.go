@@ -15,7 +15,7 @@ import (
 
 // resigned is a certificate with its tbsCertificate changed and signed anew by
 // the test authority.
-func resigned(t *testing.T, cert *x509.Certificate, change func(tbs []byte) []byte) []byte {
+func resigned(t testing.TB, cert *x509.Certificate, change func(tbs []byte) []byte) []byte {
 	t.Helper()
 	var e asn1.RawValue
 	_, err := asn1.Unmarshal(change(bytes.Clone(cert.RawTBSCertificate)), &e)

@@ -9,13 +9,13 @@
 // To verify, call [Parse] and [SignerInfo.Verify].
 //
 // Left out: chains, revocation and time (the verify package's matter), any
-// content type but SignedData, countersignatures, and DSA.
+// content type but SignedData, countersignatures, and curves written out.
 //
 // # Digest
 //
 // The package never sees the document. The caller hashes it with
-// [Algorithm.Hash] when signing, with SignerInfo.DigestAlgorithm when verifying,
-// and passes the digest. Ed25519 goes with SHA-512 (RFC 8419, 3.1).
+// [Algorithm.Hash] when signing, with [SignerInfo.Digest] when verifying, and
+// passes the digest. Ed25519 goes with SHA-512, Ed448 with SHAKE256 (RFC 8419, 3.1).
 //
 // # What is read
 //
@@ -28,10 +28,12 @@
 // # What is accepted
 //
 // RSA PKCS #1 v1.5 and PSS, ECDSA (also in the plain format of BSI TR-03111) and
-// Ed25519, with SHA-2 and SHA-3. MD5, SHA-1, RIPEMD-160 and RSA keys below 2,048
-// bits are legacy: [SignerInfo.Verify] refuses them with [ReasonLegacy] after all
-// else has been found right, and [SignerInfo.VerifyWith] can accept and list
-// them. Brainpool curves, Ed448 and DSA are answered with [ReasonUnsupported].
+// Ed25519, with SHA-2 and SHA-3; to verify, also ECDSA with the curves
+// brainpoolP256r1, P384r1 and P512r1 (RFC 5639), Ed448 and DSA. MD5, SHA-1,
+// RIPEMD-160, RSA keys below 2,048 bits, P-224 and all of DSA are legacy:
+// [SignerInfo.Verify] refuses them with [ReasonLegacy] after all else has been
+// found right, and [SignerInfo.VerifyWith] can accept and list them. Any other
+// algorithm is answered with [ReasonUnsupported].
 // Certificates with the encoding faults that issuers are known for can be read
 // too; see [ParseCertificate].
 //

@@ -8,7 +8,7 @@ import (
 
 // essCertID is ESSCertID or ESSCertIDv2 (RFC 5035, 3 and 5).
 type essCertID struct {
-	hash   crypto.Hash // zero when not known
+	hash   Digest // zero when not known
 	sum    []byte
 	names  [][]byte // issuer's directory names, nil without issuerSerial
 	serial *big.Int // nil without issuerSerial
@@ -37,7 +37,7 @@ func (si *SignerInfo) checkSigningCertificates(id *identity, res *Result) error 
 
 // check compares with the certificate that verifies the signature.
 func (e *essCertID) check(id *identity) error {
-	if e.hash == 0 || e.hash == crypto.MD5 {
+	if e.hash == 0 || e.hash == Digest(crypto.MD5) {
 		return refuse(ReasonSigningCertificate, "certificate hash with %s", hashName(e.hash))
 	}
 	h := e.hash.New()
@@ -73,15 +73,15 @@ func parseSigningCertificate(value []byte, v2 bool) (*essCertID, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &essCertID{hash: crypto.SHA1}
+	e := &essCertID{hash: Digest(crypto.SHA1)}
 	if v2 {
-		e.hash = crypto.SHA256
+		e.hash = Digest(crypto.SHA256)
 		if r.is(id, tagSequence) {
 			a, err := r.algorithm(id.end)
 			if err != nil {
 				return nil, err
 			}
-			e.hash = a.hash()
+			e.hash = a.digest()
 		}
 	}
 	if e.sum, err = r.octets(id.end, tagOctets, "certificate hash"); err != nil {

@@ -2,13 +2,9 @@ package cms
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"math/big"
 	"unicode"
 	"unicode/utf16"
@@ -41,33 +37,6 @@ func integerElement(v *big.Int) []byte {
 		c[i] = ^c[i]
 	}
 	return element(tagInteger, c)
-}
-
-// publicKey returns the key in the certificate. A key that is for RSA-PSS only
-// (RFC 4055, 1.2), which crypto/x509 leaves out, comes with its parameters.
-func (id *identity) publicKey() (crypto.PublicKey, *pssParameters, error) {
-	switch k := id.cert.PublicKey.(type) {
-	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
-		return k, nil, nil
-	}
-	alg, key, err := publicKeyInfo(id.cert.RawSubjectPublicKeyInfo)
-	if err != nil {
-		return nil, nil, err
-	}
-	if string(alg.oid) != oidRSAPSS {
-		return nil, nil, fmt.Errorf("public key of type %v", alg.Algorithm)
-	}
-	pub, err := rsaPublicKey(key)
-	if err != nil {
-		return nil, nil, err
-	}
-	params := &pssParameters{} // anything goes
-	if alg.Parameters != nil {
-		if *params, err = parsePSS(alg.Parameters); err != nil {
-			return nil, nil, err
-		}
-	}
-	return pub, params, nil
 }
 
 // publicKeyInfo reads SubjectPublicKeyInfo; key is the subjectPublicKey without

@@ -35,6 +35,8 @@ const (
 	maxRSABits = 8192
 	// minRSABits is what crypto/rsa verifies at all.
 	minRSABits = 1024
+	// minDSABits and maxDSABits are what FIPS 186-4 has, 4.2; all of it is legacy.
+	minDSABits, maxDSABits = 1024, 3072
 	// maxExponent is the largest public exponent that crypto/rsa takes.
 	maxExponent = 1<<31 - 1
 	// soundRSABits is where keys stop being reported as legacy.

@@ -50,7 +50,10 @@ const (
 
 	oidEd25519 = "\x2b\x65\x70"
 	oidEd448   = "\x2b\x65\x71"
-	oidDSA     = "\x2a\x86\x48\xce\x38\x04"
+	oidDSA     = "\x2a\x86\x48\xce\x38\x04\x01"
+	oidDSASHA1 = "\x2a\x86\x48\xce\x38\x04\x03"
+
+	oidBrainpool = "\x2b\x24\x03\x03\x02\x08\x01\x01" // followed by one octet
 )
 
 // TimestampToken is the type of the unsigned attribute that carries a signature

@@ -98,7 +98,7 @@ func (p pssParameters) allows(hash crypto.Hash, salt int) bool {
 	return p == pssParameters{} || p.hash == hash && p.mask == hash && salt >= p.salt
 }
 
-func hashName(h crypto.Hash) string {
+func hashName[H crypto.Hash | Digest](h H) string {
 	if h == 0 {
 		return "an unknown hash function"
 	}

@@ -1,8 +1,9 @@
 package cms
 
 import (
-	"bytes"
 	"crypto"
+	//lint:ignore SA1019 only to read old signatures, which are always reported as legacy
+	"crypto/dsa"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"math/big"
 
+	"github.com/cloudflare/circl/sign/ed448"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -22,6 +24,8 @@ const (
 	kindECDSA
 	kindPlainECDSA
 	kindEd25519
+	kindEd448
+	kindDSA
 )
 
 // scheme is how a signature value is to be verified.
@@ -44,17 +48,31 @@ func (s scheme) String() string {
 		name = "ECDSA"
 	case kindPlainECDSA:
 		name = "plain ECDSA"
+	case kindDSA:
+		name = "DSA"
+	case kindEd448:
+		return "Ed448"
 	default:
 		return "Ed25519"
 	}
 	return name + " with " + s.hash.String()
 }
 
+// pure says that the message is signed itself, not a digest of it.
+func (s scheme) pure() bool { return s.kind == kindEd25519 || s.kind == kindEd448 }
+
 // schemeOf reads the signature algorithm beside the digest algorithm. A
 // signature algorithm that names a hash must name the same one (RFC 5754, 3;
 // RFC 8933). With PKCS #1 v1.5 another one is only noted: the signature value
 // itself says which was used, so that it cannot be read two ways.
-func schemeOf(alg AlgorithmIdentifier, digest crypto.Hash) (scheme, error) {
+func schemeOf(alg AlgorithmIdentifier, function Digest) (scheme, error) {
+	if string(alg.oid) == oidEd448 {
+		return ed448Scheme(alg, function)
+	}
+	if function == SHAKE256 {
+		return scheme{}, refuse(ReasonUnsupported, "SHAKE256 with signature algorithm %v", alg.Algorithm)
+	}
+	digest := crypto.Hash(function)
 	s := scheme{hash: digest}
 	switch string(alg.oid) {
 	case oidRSAPSS:
@@ -74,7 +92,7 @@ func schemeOf(alg AlgorithmIdentifier, digest crypto.Hash) (scheme, error) {
 	default:
 		kind, hash, ok := signatureHash(alg.oid)
 		if !ok {
-			return s, refuse(ReasonUnsupported, "signature algorithm %s", describe(alg))
+			return s, refuse(ReasonUnsupported, "signature algorithm %v", alg.Algorithm)
 		}
 		s.kind = kind
 		if hash != 0 && hash != digest && kind == kindPKCS1 {
@@ -84,9 +102,21 @@ func schemeOf(alg AlgorithmIdentifier, digest crypto.Hash) (scheme, error) {
 		}
 	}
 	if !alg.plain() {
-		return s, refuse(ReasonInconsistent, "unexpected parameters of signature algorithm %s", describe(alg))
+		return s, refuse(ReasonInconsistent, "unexpected parameters of signature algorithm %v", alg.Algorithm)
 	}
 	return s, nil
+}
+
+// ed448Scheme is schemeOf for Ed448: with SHAKE256 (RFC 8419, 3.1) and, as for
+// Ed25519, parameters absent or NULL.
+func ed448Scheme(alg AlgorithmIdentifier, digest Digest) (scheme, error) {
+	if digest != SHAKE256 {
+		return scheme{}, refuse(ReasonInconsistent, "Ed448 with %v, want SHAKE256 (RFC 8419)", digest)
+	}
+	if !alg.plain() {
+		return scheme{}, refuse(ReasonInconsistent, "unexpected parameters of signature algorithm Ed448")
+	}
+	return scheme{kind: kindEd448}, nil
 }
 
 // plain says that the parameters are absent or NULL.
@@ -99,19 +129,9 @@ func (a AlgorithmIdentifier) plain() bool {
 	return err == nil && h.id == tagNull && h.body == len(a.Parameters)
 }
 
-// describe names an algorithm for people.
-func describe(alg AlgorithmIdentifier) string {
-	switch {
-	case string(alg.oid) == oidEd448:
-		return "Ed448"
-	case bytes.HasPrefix(alg.oid, []byte(oidDSA)):
-		return "DSA"
-	}
-	return alg.Algorithm.String()
-}
-
 // signatureHash knows the identifiers that name a kind of signature and a hash
-// function together, and rsaEncryption, which leaves the hash open (zero).
+// function together, and rsaEncryption and id-dsa, which leave the hash open
+// (zero).
 func signatureHash(oid []byte) (kind, crypto.Hash, bool) {
 	switch string(oid) {
 	case oidRSA:
@@ -122,6 +142,10 @@ func signatureHash(oid []byte) (kind, crypto.Hash, bool) {
 		return kindPKCS1, crypto.RIPEMD160, true
 	case oidECDSASHA1:
 		return kindECDSA, crypto.SHA1, true
+	case oidDSA:
+		return kindDSA, 0, true
+	case oidDSASHA1:
+		return kindDSA, crypto.SHA1, true
 	}
 	if n, ok := lastArc(oid, oidPKCS1); ok {
 		h, ok := pick(n, 0x04, crypto.MD5, crypto.SHA1)
@@ -134,11 +158,16 @@ func signatureHash(oid []byte) (kind, crypto.Hash, bool) {
 		h, ok := pick(n, 1, crypto.SHA224, crypto.SHA256, crypto.SHA384, crypto.SHA512)
 		return kindECDSA, h, ok
 	}
-	if n, ok := lastArc(oid, oidNISTSig); ok { // SHA-3
+	if n, ok := lastArc(oid, oidNISTSig); ok {
+		h, ok := pick(n, 1, crypto.SHA224, crypto.SHA256, crypto.SHA384, crypto.SHA512,
+			crypto.SHA3_224, crypto.SHA3_256, crypto.SHA3_384, crypto.SHA3_512)
+		if ok {
+			return kindDSA, h, true
+		}
 		if h, ok := pick(n, 9, crypto.SHA3_224, crypto.SHA3_256, crypto.SHA3_384, crypto.SHA3_512); ok {
 			return kindECDSA, h, true
 		}
-		h, ok := pick(n, 13, crypto.SHA3_224, crypto.SHA3_256, crypto.SHA3_384, crypto.SHA3_512)
+		h, ok = pick(n, 13, crypto.SHA3_224, crypto.SHA3_256, crypto.SHA3_384, crypto.SHA3_512)
 		return kindPKCS1, h, ok
 	}
 	if n, ok := lastArc(oid, oidPlainECDSA); ok { // BSI TR-03111, 5.2.1.1
@@ -171,9 +200,19 @@ func (s scheme) accepts(pub crypto.PublicKey, only *pssParameters) error {
 			return refuse(ReasonInconsistent, "%v is not what the certificate's key is for", s)
 		}
 	case *ecdsa.PublicKey:
-		ok = k.Curve != nil && (s.kind == kindECDSA || s.kind == kindPlainECDSA)
+		ok = s.kind == kindECDSA || s.kind == kindPlainECDSA
+		if err := soundECDSA(k); err != nil {
+			return err
+		}
 	case ed25519.PublicKey:
 		ok = s.kind == kindEd25519
+	case ed448.PublicKey:
+		ok = s.kind == kindEd448
+	case *dsa.PublicKey:
+		ok = s.kind == kindDSA
+		if err := soundDSA(k); err != nil {
+			return err
+		}
 	}
 	if !ok {
 		return refuse(ReasonInconsistent, "%v with a key of type %T", s, pub)
@@ -198,8 +237,15 @@ func soundRSA(k *rsa.PublicKey) error {
 
 // verify checks sig over message.
 func (s scheme) verify(pub crypto.PublicKey, message, sig []byte) error {
-	if s.kind == kindEd25519 {
-		if k, ok := pub.(ed25519.PublicKey); !ok || !ed25519.Verify(k, message, sig) {
+	if s.pure() {
+		ok := false
+		switch k := pub.(type) {
+		case ed25519.PublicKey:
+			ok = ed25519.Verify(k, message, sig)
+		case ed448.PublicKey:
+			ok = ed448.Verify(k, message, sig, "")
+		}
+		if !ok {
 			return refuse(ReasonSignature, "not a signature by this key")
 		}
 		return nil
@@ -226,6 +272,12 @@ func (s scheme) verifyDigest(pub crypto.PublicKey, digest, sig []byte) error {
 			return err
 		}
 		ok = ecdsa.VerifyASN1(k, digest, der)
+	case *dsa.PublicKey:
+		r, t, err := signaturePair(sig, k.Q)
+		if err != nil {
+			return err
+		}
+		ok = verifyDSA(k, digest, r, t)
 	}
 	if !ok {
 		return refuse(ReasonSignature, "not a signature by this key")
@@ -237,29 +289,34 @@ func (s scheme) verifyDigest(pub crypto.PublicKey, digest, sig []byte) error {
 // order of the curve less one, and refuses any other.
 func (s scheme) ecdsaValue(k *ecdsa.PublicKey, sig []byte) ([]byte, error) {
 	order := k.Curve.Params().N
-	var r, t big.Int
-	if s.kind == kindPlainECDSA {
-		n := (order.BitLen() + 7) / 8
-		if len(sig) != 2*n {
-			return nil, refuse(ReasonSignature, "plain ECDSA signature of %d bytes, want %d", len(sig), 2*n)
-		}
-		r.SetBytes(sig[:n])
-		t.SetBytes(sig[n:])
-	} else {
-		in := cryptobyte.String(sig)
-		var seq cryptobyte.String
-		if !in.ReadASN1(&seq, asn1.SEQUENCE) || !in.Empty() ||
-			!seq.ReadASN1Integer(&r) || !seq.ReadASN1Integer(&t) || !seq.Empty() {
-			return nil, refuse(ReasonSignature, "ECDSA signature is not a DER sequence of two integers")
-		}
-	}
-	if r.Sign() <= 0 || t.Sign() <= 0 || r.Cmp(order) >= 0 || t.Cmp(order) >= 0 {
-		return nil, refuse(ReasonSignature, "r or s of the ECDSA signature is zero or out of range")
-	}
 	if s.kind == kindECDSA {
-		return sig, nil
+		_, _, err := signaturePair(sig, order)
+		return sig, err
 	}
-	return element(tagSequence, integerElement(&r), integerElement(&t)), nil
+	n := (order.BitLen() + 7) / 8
+	if len(sig) != 2*n {
+		return nil, refuse(ReasonSignature, "plain ECDSA signature of %d bytes, want %d", len(sig), 2*n)
+	}
+	r := integerElement(new(big.Int).SetBytes(sig[:n]))
+	der := element(tagSequence, r, integerElement(new(big.Int).SetBytes(sig[n:])))
+	_, _, err := signaturePair(der, order)
+	return der, err
+}
+
+// signaturePair reads Ecdsa-Sig-Value or Dss-Sig-Value (RFC 3279, 2.2.2 and
+// 2.2.3): DER with r and s from 1 to the order of the group less one.
+func signaturePair(sig []byte, order *big.Int) (r, s *big.Int, err error) {
+	r, s = new(big.Int), new(big.Int)
+	in := cryptobyte.String(sig)
+	var seq cryptobyte.String
+	if !in.ReadASN1(&seq, asn1.SEQUENCE) || !in.Empty() ||
+		!seq.ReadASN1Integer(r) || !seq.ReadASN1Integer(s) || !seq.Empty() {
+		return nil, nil, refuse(ReasonSignature, "signature is not a DER sequence of two integers")
+	}
+	if r.Sign() <= 0 || s.Sign() <= 0 || r.Cmp(order) >= 0 || s.Cmp(order) >= 0 {
+		return nil, nil, refuse(ReasonSignature, "r or s of the signature is zero or out of range")
+	}
+	return r, s, nil
 }
 
 // legacy lists what of scheme and key is too weak to rely on.
@@ -277,6 +334,8 @@ func (s scheme) legacy(pub crypto.PublicKey) (out []string) {
 		if k.Curve == elliptic.P224() {
 			out = append(out, "curve P-224")
 		}
+	case *dsa.PublicKey:
+		out = append(out, fmt.Sprintf("DSA key of %d bits", k.P.BitLen()))
 	}
 	return out
 }

@@ -18,7 +18,8 @@ type SignerInfo struct {
 	Serial       *big.Int
 	SubjectKeyID []byte
 	// DigestAlgorithm is what the document is hashed with, zero when it is not a
-	// known one; DigestIdentifier is what was said.
+	// known one or is SHAKE256 (see [SignerInfo.Digest]); DigestIdentifier is what
+	// was said.
 	DigestAlgorithm    crypto.Hash
 	DigestIdentifier   AlgorithmIdentifier
 	SignatureAlgorithm AlgorithmIdentifier

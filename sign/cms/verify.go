@@ -10,8 +10,8 @@ import (
 
 // VerifyOptions changes what is accepted. Nil is the zero value.
 type VerifyOptions struct {
-	// AcceptLegacy lets MD5, SHA-1, RIPEMD-160, RSA below 2,048 bits and P-224
-	// pass. Signatures with them can be forged, or soon: the caller must show
+	// AcceptLegacy lets MD5, SHA-1, RIPEMD-160, RSA below 2,048 bits, P-224 and
+	// DSA pass. Signatures with them can be forged, or soon: the caller must show
 	// Result.Legacy or have proof of when the signature existed.
 	AcceptLegacy bool
 	// AcceptDeviations lets signatures pass whose algorithm identifiers were
@@ -38,7 +38,7 @@ func (opt *VerifyOptions) judge(res *Result) (*Result, error) {
 // Result is what a signature that verified rests on.
 type Result struct {
 	Algorithm string      // "RSA-PSS with SHA-256"
-	Hash      crypto.Hash // of the document
+	Hash      crypto.Hash // of the document, zero for SHAKE256; see [SignerInfo.Digest]
 	PublicKey crypto.PublicKey
 	Legacy    []string // what is too weak to rely on; only with AcceptLegacy
 	// Deviations are the mistakes in algorithm identifiers; only with AcceptDeviations.
@@ -61,7 +61,7 @@ type Result struct {
 }
 
 // Verify checks the signature of a document with the given digest, made with
-// si.DigestAlgorithm, against the certificate's public key (RFC 5652, 5.4 and
+// si.Digest, against the certificate's public key (RFC 5652, 5.4 and
 // 5.6):
 //
 //   - cert is the one the signer names;
@@ -95,7 +95,7 @@ func (si *SignerInfo) VerifyWith(cert *x509.Certificate, digest []byte, opt *Ver
 	if err != nil {
 		return nil, err
 	}
-	if n := si.DigestAlgorithm.Size(); len(digest) != n {
+	if n := si.Digest().Size(); len(digest) != n {
 		return nil, refuse(ReasonDigestMismatch, "digest of %d bytes given, want %d", len(digest), n)
 	}
 	res := &Result{Algorithm: s.String(), Hash: s.hash, PublicKey: pub, Deviations: si.deviations(s)}
@@ -114,7 +114,7 @@ func (si *SignerInfo) deviations(s scheme) (out []string) {
 	if s.named != 0 {
 		out = append(out, fmt.Sprintf("digest algorithm %v and signature algorithm naming %v", s.hash, s.named))
 	}
-	if hashOf(si.DigestIdentifier.oid) == 0 {
+	if si.Digest() != SHAKE256 && hashOf(si.DigestIdentifier.oid) == 0 {
 		out = append(out, fmt.Sprintf("signature algorithm %v as digest algorithm", si.DigestIdentifier.Algorithm))
 	}
 	return out
@@ -123,13 +123,14 @@ func (si *SignerInfo) deviations(s scheme) (out []string) {
 // scheme settles key and algorithms.
 func (si *SignerInfo) scheme(id *identity) (crypto.PublicKey, scheme, error) {
 	var s scheme
-	if si.DigestAlgorithm == 0 {
+	digest := si.Digest()
+	if digest == 0 {
 		return nil, s, refuse(ReasonUnsupported, "digest algorithm %v", si.DigestIdentifier.Algorithm)
 	}
-	if !si.DigestIdentifier.plain() {
+	if digest != SHAKE256 && !si.DigestIdentifier.plain() {
 		return nil, s, refuse(ReasonInconsistent, "unexpected parameters of digest algorithm %v", si.DigestIdentifier.Algorithm)
 	}
-	s, err := schemeOf(si.SignatureAlgorithm, si.DigestAlgorithm)
+	s, err := schemeOf(si.SignatureAlgorithm, digest)
 	if err != nil {
 		return nil, s, err
 	}
@@ -221,8 +222,8 @@ func (si *SignerInfo) checkMessageDigest(digest []byte) error {
 // not sign.
 func (si *SignerInfo) checkSignature(pub crypto.PublicKey, s scheme, digest []byte, res *Result) error {
 	if !res.Attributes {
-		if s.kind == kindEd25519 {
-			return refuse(ReasonUnsupported, "Ed25519 without signed attributes is over the document, not its digest")
+		if s.pure() {
+			return refuse(ReasonUnsupported, "%v without signed attributes is over the document, not its digest", s)
 		}
 		return s.verifyDigest(pub, digest, si.Signature)
 	}
