@@ -206,7 +206,7 @@ func parseDate(s string) (time.Time, bool) {
 	}
 	zone := strings.ReplaceAll(strings.TrimPrefix(s[digits:], "Z"), "'", "")
 	if zone == "" || zone == "0000" || zone == "00" {
-		return t, true
+		return t, writable(t)
 	}
 	if len(zone) == 3 {
 		zone += "00"
@@ -216,5 +216,9 @@ func parseDate(s string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	_, offset := z.Zone()
-	return t.Add(-time.Duration(offset) * time.Second), true
+	t = t.Add(-time.Duration(offset) * time.Second)
+	return t, writable(t)
 }
+
+// writable says whether JSON can carry a time (RFC 3339: four digits of year).
+func writable(t time.Time) bool { return t.Year() >= 1 && t.Year() <= 9999 }

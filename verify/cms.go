@@ -122,6 +122,7 @@ func (s *candidate) checkValue(digest []byte, dssCerts func() []*x509.Certificat
 		if digest = s.contentDigest(); digest == nil {
 			return
 		}
+		s.legacy = true // SHA-1 is all that binds the document
 	}
 	s.checkSigner(digest, dssCerts)
 }
@@ -197,10 +198,13 @@ func verifySigner(si *cms.SignerInfo, bag []*x509.Certificate, digest []byte) (*
 
 // accepted takes a signature that verified, with what is to be said about it.
 func (s *candidate) accepted(v verified) {
-	s.intact, s.Algorithm, s.legacy = true, v.algorithm, v.legacy != ""
+	s.intact, s.Algorithm, s.legacy = true, v.algorithm, s.legacy || v.legacy != ""
 	s.deviates = s.deviates || v.deviation != ""
-	if s.legacy {
+	switch {
+	case v.legacy != "":
 		s.note("the signature is mathematically right, but of a kind no longer relied on: " + v.legacy)
+	case s.legacy:
+		s.note("the signature is mathematically right, but of a kind no longer relied on: the document is bound by SHA-1")
 	}
 	if v.deviation != "" {
 		s.note("the signature is mathematically right, but names its algorithms wrongly: " + v.deviation)

@@ -79,3 +79,8 @@ func (l *Limits) withDefaults() Limits {
 	v.ClockSkew = pick(v.ClockSkew, 5*time.Minute)
 	return v
 }
+
+const (
+	maxRSA  = 8192     // bits of an RSA key in a path
+	maxOCSP = 16 << 10 // bytes of an OCSP response: bounds the keys in it as well
+)

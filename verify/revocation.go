@@ -214,6 +214,9 @@ func idpCovers(e pkix.Extension, cert *x509.Certificate) bool {
 // fromOCSP reads one response (RFC 6960): signed by the issuer, or by a
 // responder that the issuer certified for OCSP.
 func (r *revocations) fromOCSP(der []byte, cert, issuer *x509.Certificate, at, now time.Time) certStatus {
+	if len(der) > maxOCSP {
+		return certStatus{}
+	}
 	if _, err := ocsp.ParseResponseForCert(der, cert, nil); err != nil {
 		return certStatus{} // about another certificate, or not readable
 	}

@@ -130,8 +130,7 @@ func sealWord(s *seal.Seal) string {
 }
 
 func (r *SealReport) fill(s *seal.Seal) {
-	issued := s.Issued
-	r.Serial, r.Value, r.Issued, r.Specimen = s.Serial.String(), s.Value, &issued, s.Specimen
+	r.Serial, r.Value, r.Issued, r.Specimen = s.Serial.String(), s.Value, issuedOf(s), s.Specimen
 	r.DocumentLength, r.DocumentDigest = s.DocumentLength, hex.EncodeToString(s.DocumentDigest[:])
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -218,6 +219,8 @@ func (t *SealTrust) judge(s *seal.Seal, at time.Time, skew time.Duration) (sealV
 	}
 	best := unknown
 	tried := map[[sha256.Size]byte]bool{}
+	carriers := map[[sha256.Size]byte]bool{} // of all entries that accept the seal
+	revoked := false                         // in any entry of the key that made it
 	for i := range keys {
 		if !keys[i].key.Matches(s) {
 			continue
@@ -231,14 +234,25 @@ func (t *SealTrust) judge(s *seal.Seal, at time.Time, skew time.Duration) (sealV
 		v := sealVerdict{ind: TotalFailed, sub: SigCryptoFailure, why: "the seal's own signature does not verify with the key it names"}
 		if good {
 			v = t.Entries[i].judge(s, at, skew)
-			v.certs = keys[i].certs
+			revoked = revoked || t.Entries[i].revoked()
+			if v.ind == TotalPassed {
+				maps.Copy(carriers, keys[i].certs)
+			}
 		}
 		if best.why == unknown.why || v.better(best) {
 			best = v
 		}
 	}
+	best.certs = carriers
+	if revoked && best.ind == TotalPassed {
+		best.ind, best.sub, best.why = Indeterminate, RevokedNoPOE, revokedKey
+	}
 	return best, nil
 }
+
+const revokedKey = "the seal key is revoked: only the issuer's ledger can tell"
+
+func (e *SealTrustEntry) revoked() bool { return e.Revoked || !e.RevokedAt.IsZero() }
 
 // better prefers an entry that accepts the key and mark, then the milder answer.
 func (v sealVerdict) better(o sealVerdict) bool { return v.ind.rank() < o.ind.rank() }
@@ -260,8 +274,8 @@ func (e *SealTrustEntry) judge(s *seal.Seal, at time.Time, skew time.Duration) s
 	v := sealVerdict{entry: e, ind: TotalPassed}
 	doubt := func(sub SubIndication, why string) { v.ind, v.sub, v.why = Indeterminate, sub, why }
 	switch {
-	case e.Revoked || !e.RevokedAt.IsZero():
-		doubt(RevokedNoPOE, "the seal key is revoked: only the issuer's ledger can tell")
+	case e.revoked():
+		doubt(RevokedNoPOE, revokedKey)
 	case s.Issued.Before(e.NotBefore), !e.NotAfter.IsZero() && s.Issued.After(e.NotAfter):
 		doubt(OutOfBoundsNoPOE, "the seal was issued outside the validity of its key")
 	case s.Issued.After(at.Add(skew)):

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/seed-574216e4/meterai/pdf"
 	"github.com/seed-574216e4/meterai/serial"
@@ -59,7 +61,7 @@ func (d *document) claimOf(c *candidate) *stampClaim {
 		return claim
 	}
 	claim.seal, claim.number = s, s.Serial
-	if strings.HasPrefix(c.Field, stampPrefix) && inField != s.Serial {
+	if fieldClaims && inField != s.Serial || strings.HasPrefix(lastName(c.Field), stampPrefix) && !fieldClaims {
 		claim.inconsistent(FormatFailure, "the field's name gives another serial than the seal "+s.Serial.String())
 	}
 	if !reasonClaims || inReason != s.Serial {
@@ -98,10 +100,12 @@ func parseEmbedded(o pdf.Object) (*seal.Seal, error) {
 	return seal.Parse([]byte(raw))
 }
 
+// lastName gives the partial name of a field.
+func lastName(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
+
 // stampField reads the serial of a field that was made for a stamp.
 func stampField(name string) (serial.Number, bool) {
-	last := name[strings.LastIndexByte(name, '.')+1:]
-	text, ok := strings.CutPrefix(last, stampPrefix)
+	text, ok := strings.CutPrefix(lastName(name), stampPrefix)
 	if !ok || len(text) != 22 {
 		return serial.Number{}, false
 	}
@@ -178,8 +182,7 @@ func (d *document) judgeStamp(c *candidate) bool {
 		c.fail(claim.sub, claim.why)
 		return false
 	}
-	issued := s.Issued
-	c.Stamp.Value, c.Stamp.Issued, c.Stamp.Specimen = s.Value, &issued, s.Specimen
+	c.Stamp.Value, c.Stamp.Issued, c.Stamp.Specimen = s.Value, issuedOf(s), s.Specimen
 	bound := claim.boundary && claim.job.sum != nil && bytes.Equal(claim.job.sum, s.DocumentDigest[:])
 	c.Stamp.DocumentBound = bound
 	if !bound {
@@ -222,6 +225,32 @@ func (d *document) judgeSealKey(c *candidate, s *seal.Seal) bool {
 	return d.mayCarry(c, v)
 }
 
+// issuedOf is the time of issue for a report; nil when no report can write it.
+func issuedOf(s *seal.Seal) *time.Time {
+	if !writable(s.Issued) {
+		return nil
+	}
+	t := s.Issued
+	return &t
+}
+
+// leafMayCarry refuses, among all that a trusted authority issued, certificates
+// that are for something else than signing documents.
+func (d *document) leafMayCarry(c *candidate) bool {
+	other := c.cert.IsCA
+	for _, use := range c.cert.ExtKeyUsage {
+		switch use {
+		case x509.ExtKeyUsageTimeStamping, x509.ExtKeyUsageOCSPSigning, x509.ExtKeyUsageServerAuth,
+			x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageCodeSigning:
+			other = true
+		}
+	}
+	if other {
+		c.fail(FormatFailure, "the signing certificate is for something else than documents: it may not carry this seal")
+	}
+	return !other
+}
+
 // mayCarry tells whether the signing certificate, or an issuer on its path,
 // may put this key's seals on documents.
 func (d *document) mayCarry(c *candidate, v sealVerdict) bool {
@@ -233,7 +262,7 @@ func (d *document) mayCarry(c *candidate, v sealVerdict) bool {
 	}
 	for _, issuer := range c.chain {
 		if v.certs[sha256.Sum256(issuer.Raw)] {
-			return true
+			return d.leafMayCarry(c)
 		}
 	}
 	switch {

@@ -140,7 +140,7 @@ func (c *candidate) openToken() bool {
 		c.doubt(CryptoConstraintsFailure, "the digest algorithm of the timestamp is not known")
 		return false
 	}
-	c.token, c.hash = t, t.hash
+	c.token, c.hash, c.legacy = t, t.hash, weakImprint(t)
 	return true
 }
 
@@ -207,27 +207,36 @@ func (c *candidate) signatureTimestamp(doc *document, raw []byte) {
 		c.fail(sub, "the signature timestamp is broken: "+err.Error())
 		return
 	}
-	at := t.time
-	c.Timestamp = &at
-	c.believe(doc, t)
+	if c.believe(doc, t) && (c.Timestamp == nil || t.time.Before(*c.Timestamp)) {
+		at := t.time
+		c.Timestamp = &at
+	}
+}
+
+// weakImprint says whether all that binds a token to what it stamps is SHA-1 or
+// RIPEMD-160.
+func weakImprint(t *token) bool {
+	return t.hash == cms.Digest(crypto.SHA1) || t.hash == cms.Digest(crypto.RIPEMD160)
 }
 
 // believe takes the time of a token as proof of existence when its authority
-// is trusted.
-func (c *candidate) believe(doc *document, t *token) {
+// is trusted, and says whether the token is to be shown: in a check of integrity
+// alone every sound one is.
+func (c *candidate) believe(doc *document, t *token) bool {
 	if doc.opt.IntegrityOnly {
-		return
+		return true
 	}
-	if t.legacy != "" || t.deviation != "" {
+	if t.legacy != "" || t.deviation != "" || weakImprint(t) {
 		c.note("the signature timestamp is of a kind no longer relied on: it proves nothing")
-		return
+		return false
 	}
 	res := doc.trust().path(t.cert, t.bag, doc.opt.Time, doc.opt.Time, stampUsage)
 	if res.sub != "" {
 		c.note("the signature timestamp proves nothing: " + res.why)
-		return
+		return false
 	}
 	if c.poe.IsZero() || t.time.Before(c.poe) {
 		c.poe = t.time
 	}
+	return true
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -55,14 +56,18 @@ func (t *trustStore) path(cert *x509.Certificate, bag []*x509.Certificate, at, n
 func (t *trustStore) build(cert *x509.Certificate, bag []*x509.Certificate, at time.Time) ([][]*x509.Certificate, error) {
 	inter := x509.NewCertPool()
 	for _, c := range t.opt.Intermediates {
-		inter.AddCert(c)
+		if boundedKey(c) {
+			inter.AddCert(c)
+		}
 	}
 	for _, list := range [2][]*x509.Certificate{bag, t.pool} {
 		for i, c := range list {
 			if i == t.opt.Limits.Certificates {
 				break
 			}
-			inter.AddCert(c)
+			if boundedKey(c) {
+				inter.AddCert(c)
+			}
 		}
 	}
 	return cert.Verify(x509.VerifyOptions{
@@ -71,6 +76,13 @@ func (t *trustStore) build(cert *x509.Certificate, bag []*x509.Certificate, at t
 		CurrentTime:   at,
 		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
+}
+
+// boundedKey leaves out certificates whose key nobody needs and whose use would
+// take seconds: crypto/x509 sets no bound of its own.
+func boundedKey(c *x509.Certificate) bool {
+	k, ok := c.PublicKey.(*rsa.PublicKey)
+	return !ok || k.N.BitLen() <= maxRSA
 }
 
 // explain finds the sub-indication for a path that could not be built. When

@@ -95,8 +95,11 @@ func (f *verifyFlags) run(cmd *cobra.Command, files []string, opt *verify.Option
 	code := 0
 	for _, name := range files {
 		report, err := f.verifyFile(cmd.Context(), name, opt)
+		if ctxErr := cmd.Context().Err(); ctxErr != nil {
+			return ctxErr
+		}
 		if err != nil {
-			return err
+			report = f.unreadable(name, err)
 		}
 		code = max(code, report.ExitCode())
 		if err := f.print(cmd.OutOrStdout(), report); err != nil {
@@ -113,10 +116,7 @@ func (f *verifyFlags) run(cmd *cobra.Command, files []string, opt *verify.Option
 func (f *verifyFlags) verifyFile(ctx context.Context, name string, opt *verify.Options) (*verify.Report, error) {
 	file, size, err := openFile(name)
 	if err != nil {
-		return &verify.Report{
-			File: oneLine(name), Scope: f.scope(), Indication: verify.Unreadable, Modification: verify.ModificationNone,
-			Signatures: []verify.Signature{}, Reasons: []string{oneLine(err.Error())},
-		}, nil
+		return f.unreadable(name, err), nil
 	}
 	defer file.Close()
 	report, err := verify.Document(ctx, file, size, opt)
@@ -125,6 +125,14 @@ func (f *verifyFlags) verifyFile(ctx context.Context, name string, opt *verify.O
 	}
 	report.File = oneLine(name)
 	return report, nil
+}
+
+// unreadable is the report of a file that could not be read.
+func (f *verifyFlags) unreadable(name string, err error) *verify.Report {
+	return &verify.Report{
+		File: oneLine(name), Scope: f.scope(), Indication: verify.Unreadable, Modification: verify.ModificationNone,
+		Signatures: []verify.Signature{}, Reasons: []string{oneLine(err.Error())},
+	}
 }
 
 func (f *verifyFlags) print(w io.Writer, r *verify.Report) error {

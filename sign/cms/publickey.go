@@ -1,8 +1,9 @@
+//lint:file-ignore SA1019 DSA and curves that the standard library lacks are verified through what it has deprecated
+
 package cms
 
 import (
 	"crypto"
-	//lint:ignore SA1019 only to read old signatures, which are always reported as legacy
 	"crypto/dsa"
 	"crypto/ecdsa"
 	"crypto/ed25519"
