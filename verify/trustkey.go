@@ -12,8 +12,8 @@ import (
 
 // TrustKey begins the entry of a seal key, Ed25519 or ECDSA P-256: it fills in
 // PublicKey, Algorithm and the fingerprints of the certificates whose PDF
-// signatures may carry the key's seals (signing certificates, or those of their
-// issuing authorities). Issuers, Epochs, NotBefore and Currency are still to be
+// signatures may carry the key's seals: signing certificates, or those of their
+// issuing authorities, which vouch for every e-seal that they issue. Issuers, Epochs, NotBefore and Currency are still to be
 // given, and Specimen where it applies.
 func TrustKey(pub crypto.PublicKey, carriers ...*x509.Certificate) (SealTrustEntry, error) {
 	key, err := seal.NewKey(pub)

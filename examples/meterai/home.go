@@ -173,7 +173,7 @@ func credential(p *pki.PKI, algorithm string) (*sign.Credential, error) {
 func specimenTrust(p *pki.PKI) (*verify.SealTrust, error) {
 	var entries []verify.SealTrustEntry
 	for _, signer := range []crypto.Signer{p.SealP256, p.SealEd25519} {
-		e, err := verify.TrustKey(signer.Public(), p.Issuing.Cert)
+		e, err := verify.TrustKey(signer.Public(), p.StampP256.Cert, p.StampRSA.Cert)
 		if err != nil {
 			return nil, err
 		}

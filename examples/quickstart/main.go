@@ -145,7 +145,7 @@ func openLedger(ctx context.Context, dir string) (*serial.Ledger, func(), error)
 
 // sealTrust says what the specimen seal key may vouch for.
 func sealTrust(p *pki.PKI) (*verify.SealTrust, error) {
-	entry, err := verify.TrustKey(p.SealP256.Public(), p.Issuing.Cert) // and whose PDF signatures may carry its seals
+	entry, err := verify.TrustKey(p.SealP256.Public(), p.StampP256.Cert) // and whose PDF signatures may carry its seals
 	if err != nil {
 		return nil, err
 	}

@@ -77,7 +77,7 @@ const (
 	ReasonAlgorithmProtection Reason = "algorithm-protection"
 	// ReasonInconsistent: digest, signature algorithm, parameters and key contradict each other.
 	ReasonInconsistent Reason = "inconsistent-algorithms"
-	// ReasonUnsupported: an algorithm that is not implemented; says nothing about the signature.
+	// ReasonUnsupported: an algorithm that this package cannot verify; says nothing about the signature.
 	ReasonUnsupported Reason = "unsupported-algorithm"
 	// ReasonKey: a public key that no honest signer has (RSA with e = 1, 16,384 bits).
 	ReasonKey Reason = "unacceptable-key"
