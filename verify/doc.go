@@ -42,6 +42,12 @@
 //
 // # Caveats
 //
+// What counts of a stamp is the seal in the signature dictionary: the symbol
+// drawn on the page is covered by the signature but not read and compared. Nor
+// is the stamp's own revision compared with the one before it: what else it
+// changed rests on the holder of the certificate that signed it, so a seal trust
+// list should name signing certificates rather than their authorities.
+//
 // A printed seal can be photocopied. [Seal] therefore never says that a stamp
 // is valid; only [SealForDocument], with the file at hand, decides that.
 package verify
