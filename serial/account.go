@@ -62,23 +62,23 @@ func sum(counts ...int64) (int64, bool) {
 func (b *Balance) post(kind Kind, n int64) error {
 	switch kind {
 	case KindPurchase:
-		return move(nil, n, &b.Purchased, &b.Available)
+		return shift(nil, n, &b.Purchased, &b.Available)
 	case KindGrant:
-		return move(nil, n, &b.Granted, &b.Available)
+		return shift(nil, n, &b.Granted, &b.Available)
 	case KindTransferIn:
-		return move(nil, n, &b.TransferredIn, &b.Available)
+		return shift(nil, n, &b.TransferredIn, &b.Available)
 	case KindPostpaid:
-		return move(nil, n, &b.Postpaid, &b.Available)
+		return shift(nil, n, &b.Postpaid, &b.Available)
 	case KindTransferOut:
-		return move(&b.Available, n, &b.TransferredOut)
+		return shift(&b.Available, n, &b.TransferredOut)
 	case KindRefund:
-		return move(&b.Available, n, &b.Refunded)
+		return shift(&b.Available, n, &b.Refunded)
 	case KindReserve:
-		return move(&b.Available, n, &b.Reserved)
+		return shift(&b.Available, n, &b.Reserved)
 	case KindStamped:
-		return move(&b.Reserved, n, &b.Stamped)
+		return shift(&b.Reserved, n, &b.Stamped)
 	case KindRelease, KindVoid:
-		return move(&b.Reserved, n, &b.Available)
+		return shift(&b.Reserved, n, &b.Available)
 	case KindLimit:
 		b.Limit = n
 		return nil
@@ -91,8 +91,8 @@ func (b *Balance) post(kind Kind, n int64) error {
 	return &CorruptError{Reason: "unknown kind of entry: " + kind.String()}
 }
 
-// move takes n units from one count, if not nil, and adds them to the others.
-func move(from *int64, n int64, to ...*int64) error {
+// shift takes n units from one count, if not nil, and adds them to the others.
+func shift(from *int64, n int64, to ...*int64) error {
 	if n <= 0 {
 		return &RequestError{Field: "units", Reason: "is not above 0"}
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -50,7 +51,9 @@ type Entry struct {
 	Digest   [32]byte // reserve: of the request's fingerprint; stamped and orphan: of the output; else zero
 	Length   int64    // stamped and orphan: bytes of the output
 	Peer     string   // transfers: the other account
-	Note     string   // release, void: the reason; clock: the time that was wrong
+	Note     string   // grant, refund, release, void: the reason; clock: the time that was wrong
+	// Paid is when the units of a purchase were paid, as the caller says (UTC, microseconds), zero if it does not.
+	Paid time.Time
 	// Time is the ledger's clock, UTC, microseconds; within an account it never goes back, but with an entry of KindClock.
 	Time time.Time
 	Hash [32]byte // of the hash before (zero for the first) and this entry
@@ -58,7 +61,7 @@ type Entry struct {
 
 // Chain gives the hash of e after the hash of the entry before it: SHA-256 over "meterai entry v1\0", the previous hash,
 // and the fields in the order of the type, integers as 8 bytes big-endian, Kind as one byte, the number packed in 14
-// bytes, strings and the key after their length in 4 bytes, the time in microseconds since 1970.
+// bytes, strings and the key after their length in 4 bytes, times in microseconds since 1970, one that is zero as -2^63.
 func (e *Entry) Chain(previous [32]byte) [32]byte {
 	b := make([]byte, 0, 512)
 	b = append(b, "meterai entry v1\x00"...)
@@ -74,8 +77,16 @@ func (e *Entry) Chain(previous [32]byte) [32]byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(e.Length))
 	b = appendString(b, e.Peer)
 	b = appendString(b, e.Note)
-	b = binary.BigEndian.AppendUint64(b, uint64(e.Time.UnixMicro()))
+	b = appendTime(appendTime(b, e.Paid), e.Time)
 	return sha256.Sum256(b)
+}
+
+func appendTime(b []byte, t time.Time) []byte {
+	micros := int64(math.MinInt64)
+	if !t.IsZero() {
+		micros = t.UnixMicro()
+	}
+	return binary.BigEndian.AppendUint64(b, uint64(micros))
 }
 
 // Text says in words what happened to which unit.
@@ -84,13 +95,13 @@ func (e *Entry) Text() string {
 	case KindPurchase:
 		return fmt.Sprintf("%s bought, payment %q", units(e.Units), e.Key)
 	case KindGrant:
-		return fmt.Sprintf("%s granted, reference %q", units(e.Units), e.Key)
+		return fmt.Sprintf("%s granted, reference %q%s", units(e.Units), e.Key, because(e.Note))
 	case KindTransferIn:
 		return fmt.Sprintf("%s received from %q", units(e.Units), e.Peer)
 	case KindTransferOut:
 		return fmt.Sprintf("%s handed to %q", units(e.Units), e.Peer)
 	case KindRefund:
-		return fmt.Sprintf("%s paid back, reference %q", units(e.Units), e.Key)
+		return fmt.Sprintf("%s paid back, reference %q%s", units(e.Units), e.Key, because(e.Note))
 	case KindLimit:
 		return fmt.Sprintf("postpaid limit set to %s", units(e.Units))
 	case KindPostpaid:

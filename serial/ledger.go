@@ -142,17 +142,35 @@ type Movement struct {
 // Credit books bought and paid units, once for each payment reference: at least 1 unit, a reference of 1 to 256 bytes.
 // The first credit makes the account.
 func (l *Ledger) Credit(ctx context.Context, account string, units int64, reference []byte) (Movement, error) {
-	return l.move(ctx, KeyID{account, OpCredit, string(reference)}, units, "")
+	return l.CreditPayment(ctx, Payment{Account: account, Units: units, Reference: reference})
 }
 
-// Grant books units that are given, as Credit does bought ones.
-func (l *Ledger) Grant(ctx context.Context, account string, units int64, key []byte) (Movement, error) {
-	return l.move(ctx, KeyID{account, OpGrant, string(key)}, units, "")
+// Payment is a purchase of units that was paid.
+type Payment struct {
+	Account   string
+	Units     int64     // at least 1
+	Reference []byte    // of the payment: 1 to 256 bytes of any kind
+	Paid      time.Time // when it was paid, if that is known: [Ledger.Affected] tells from it who waited for the units
 }
 
-// Refund takes available units out because they are paid back.
-func (l *Ledger) Refund(ctx context.Context, account string, units int64, key []byte) (Movement, error) {
-	return l.move(ctx, KeyID{account, OpRefund, string(key)}, units, "")
+// CreditPayment is [Ledger.Credit] with the time of payment, which is kept to the microsecond. The time is no part of
+// what the reference stands for: the first one stays.
+func (l *Ledger) CreditPayment(ctx context.Context, p Payment) (Movement, error) {
+	m := booking{id: KeyID{p.Account, OpCredit, string(p.Reference)}, units: p.Units}
+	if !p.Paid.IsZero() {
+		m.paid = p.Paid.UTC().Truncate(time.Microsecond)
+	}
+	return l.move(ctx, m)
+}
+
+// Grant books units that are given, as Credit does bought ones: as compensation, for example. The reason may be "".
+func (l *Ledger) Grant(ctx context.Context, account string, units int64, key []byte, reason string) (Movement, error) {
+	return l.move(ctx, booking{id: KeyID{account, OpGrant, string(key)}, units: units, note: reason})
+}
+
+// Refund takes available units out because they are paid back. The reason may be "".
+func (l *Ledger) Refund(ctx context.Context, account string, units int64, key []byte, reason string) (Movement, error) {
+	return l.move(ctx, booking{id: KeyID{account, OpRefund, string(key)}, units: units, note: reason})
 }
 
 // Transfer hands available units to another account. The key's scope is the account from.
@@ -163,24 +181,36 @@ func (l *Ledger) Transfer(ctx context.Context, from, to string, units int64, key
 	if from == to {
 		return Movement{}, &RequestError{Field: "peer", Reason: "is the account itself"}
 	}
-	return l.move(ctx, KeyID{from, OpTransfer, string(key)}, units, to)
+	return l.move(ctx, booking{id: KeyID{from, OpTransfer, string(key)}, units: units, peer: to})
 }
 
 // SetLimit makes an account postpaid: when none is available, up to limit units in all may be drawn. 0 ends it.
 func (l *Ledger) SetLimit(ctx context.Context, account string, limit int64, key []byte) (Movement, error) {
-	return l.move(ctx, KeyID{account, OpLimit, string(key)}, limit, "")
+	return l.move(ctx, booking{id: KeyID{account, OpLimit, string(key)}, units: limit})
 }
 
-func (l *Ledger) move(ctx context.Context, id KeyID, n int64, peer string) (m Movement, err error) {
-	if err := checkScope(id.Account, []byte(id.Key)); err != nil {
+// booking is a request to book whole units. Note and paid are no part of what the key stands for.
+type booking struct {
+	id    KeyID
+	units int64
+	peer  string
+	note  string
+	paid  time.Time
+}
+
+func (l *Ledger) move(ctx context.Context, b booking) (Movement, error) {
+	if err := checkScope(b.id.Account, []byte(b.id.Key)); err != nil {
 		return Movement{}, err
 	}
-	if n < 0 || n == 0 && id.Op != OpLimit {
+	if err := checkText("reason", b.note, maxNote); err != nil {
+		return Movement{}, err
+	}
+	if b.units < 0 || b.units == 0 && b.id.Op != OpLimit {
 		return Movement{}, &RequestError{Field: "units", Reason: "is not above 0"}
 	}
 	var out Movement
-	err = l.do(ctx, &op{account: id.Account, key: id, peer: peer, decide: func(d *draft) (err error) {
-		out, err = d.move(id, n, peer)
+	err := l.do(ctx, &op{account: b.id.Account, key: b.id, peer: b.peer, decide: func(d *draft) (err error) {
+		out, err = d.move(&b)
 		return err
 	}})
 	if err != nil {

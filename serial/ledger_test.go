@@ -143,7 +143,7 @@ func TestCreditOnce(t *testing.T) {
 
 	// The scope of a key is account and operation.
 	s.credit(t, "b", 1)
-	_, err = s.Grant(t.Context(), "a", 7, []byte("INV-1"))
+	_, err = s.Grant(t.Context(), "a", 7, []byte("INV-1"), "why")
 	require.NoError(t, err)
 	s.requireBalance(t, "a", serial.Balance{Purchased: 5, Granted: 7, Available: 12})
 	_, err = s.Balance(t.Context(), "nobody")
@@ -165,7 +165,7 @@ func TestTransferRefundPostpaid(t *testing.T) {
 	require.Equal(t, "peer", conflict.Field)
 	_, err = s.Transfer(t.Context(), "a", "b", 7, []byte("t2"))
 	require.ErrorIs(t, err, serial.ErrInsufficient)
-	_, err = s.Refund(t.Context(), "a", 6, []byte("r"))
+	_, err = s.Refund(t.Context(), "a", 6, []byte("r"), "why")
 	require.NoError(t, err)
 	s.requireBalance(t, "a", serial.Balance{Purchased: 10, TransferredOut: 4, Refunded: 6})
 	s.requireBalance(t, "b", serial.Balance{TransferredIn: 4, Available: 4})

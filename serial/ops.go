@@ -199,12 +199,13 @@ func kindOf(op Op) Kind {
 }
 
 // move posts units under a key, once.
-func (d *draft) move(id KeyID, n int64, peer string) (Movement, error) {
+func (d *draft) move(b *booking) (Movement, error) {
+	id := b.id
 	if k, ok := d.snap.Keys[id]; ok {
 		switch {
-		case k.Units != n:
+		case k.Units != b.units:
 			return Movement{}, &ConflictError{Account: id.Account, Field: "units"}
-		case k.Peer != peer:
+		case k.Peer != b.peer:
 			return Movement{}, &ConflictError{Account: id.Account, Field: "peer"}
 		}
 		return Movement{Account: id.Account, Sequence: k.Sequence, Units: k.Units, Time: k.Time, Replayed: true}, nil
@@ -214,7 +215,7 @@ func (d *draft) move(id KeyID, n int64, peer string) (Movement, error) {
 	if err != nil {
 		return Movement{}, err
 	}
-	e, err := a.append(Entry{Kind: kindOf(id.Op), Units: n, Key: []byte(id.Key), Peer: peer}, t)
+	e, err := a.append(Entry{Kind: kindOf(id.Op), Units: b.units, Key: []byte(id.Key), Peer: b.peer, Note: b.note, Paid: b.paid}, t)
 	if err != nil {
 		return Movement{}, fmt.Errorf("account %q: %w", id.Account, err)
 	}
@@ -224,8 +225,8 @@ func (d *draft) move(id KeyID, n int64, peer string) (Movement, error) {
 		}
 	}
 	d.commit(a, e)
-	d.commitKey(Key{ID: id, Sequence: e.Sequence, Units: n, Peer: peer, Time: t})
-	return Movement{Account: id.Account, Sequence: e.Sequence, Units: n, Time: t}, nil
+	d.commitKey(Key{ID: id, Sequence: e.Sequence, Units: b.units, Peer: b.peer, Time: t})
+	return Movement{Account: id.Account, Sequence: e.Sequence, Units: b.units, Time: t}, nil
 }
 
 // receive posts the other side of a transfer.

@@ -119,10 +119,10 @@ func scanAccount(row pgx.Rows) (a serial.Account, err error) {
 	return a, err
 }
 
-const entryColumns = "account, sequence, kind, units, key, number, digest, length, peer, note, time, hash"
+const entryColumns = "account, sequence, kind, units, key, number, digest, length, peer, note, paid, time, hash"
 
 const writeEntries = "INSERT INTO entries (" + entryColumns + `) SELECT * FROM unnest($1::text[], $2::bigint[], $3::smallint[],
-	$4::bigint[], $5::bytea[], $6::bytea[], $7::bytea[], $8::bigint[], $9::text[], $10::text[], $11::bigint[], $12::bytea[])`
+	$4::bigint[], $5::bytea[], $6::bytea[], $7::bytea[], $8::bigint[], $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bytea[])`
 
 func bindEntries(list []serial.Entry) []any {
 	return []any{
@@ -136,6 +136,7 @@ func bindEntries(list []serial.Entry) []any {
 		column(list, func(e *serial.Entry) int64 { return e.Length }),
 		column(list, func(e *serial.Entry) string { return e.Peer }),
 		column(list, func(e *serial.Entry) string { return e.Note }),
+		column(list, func(e *serial.Entry) *int64 { return micros(e.Paid) }),
 		column(list, func(e *serial.Entry) *int64 { return micros(e.Time) }),
 		column(list, func(e *serial.Entry) []byte { return e.Hash[:] }),
 	}
@@ -143,12 +144,12 @@ func bindEntries(list []serial.Entry) []any {
 
 func scanEntry(row pgx.Rows) (e serial.Entry, err error) {
 	var number, dig, hash pgtype.DriverBytes
-	var t *int64
+	var paid, t *int64
 	var kind int16
-	if err := row.Scan(&e.Account, &e.Sequence, &kind, &e.Units, &e.Key, &number, &dig, &e.Length, &e.Peer, &e.Note, &t, &hash); err != nil {
+	if err := row.Scan(&e.Account, &e.Sequence, &kind, &e.Units, &e.Key, &number, &dig, &e.Length, &e.Peer, &e.Note, &paid, &t, &hash); err != nil {
 		return e, err
 	}
-	e.Kind, e.Time = serial.Kind(kind), moment(t)
+	e.Kind, e.Paid, e.Time = serial.Kind(kind), moment(paid), moment(t)
 	if e.Number, err = toNumber(number); err != nil {
 		return e, err
 	}

@@ -78,6 +78,7 @@ CREATE TABLE entries (
 	length   bigint   NOT NULL CHECK (length >= 0),
 	peer     text     NOT NULL,
 	note     text     NOT NULL,
+	paid     bigint,
 	time     bigint,
 	hash     bytea    NOT NULL CHECK (length(hash) = 32),
 	PRIMARY KEY (account, sequence)

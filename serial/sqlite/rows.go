@@ -107,9 +107,9 @@ func scanAccount(rows *sql.Rows) (a serial.Account, err error) {
 	return a, err
 }
 
-const entryColumns = "account, sequence, kind, units, key, number, digest, length, peer, note, time, hash"
+const entryColumns = "account, sequence, kind, units, key, number, digest, length, peer, note, paid, time, hash"
 
-var writeEntries = &write{head: "INSERT INTO entries (" + entryColumns + ") VALUES ", columns: 12}
+var writeEntries = &write{head: "INSERT INTO entries (" + entryColumns + ") VALUES ", columns: 13}
 
 func bindEntry(e *serial.Entry, args []any) []any {
 	var key any
@@ -117,16 +117,17 @@ func bindEntry(e *serial.Entry, args []any) []any {
 		key = e.Key
 	}
 	return append(args, e.Account, e.Sequence, int64(e.Kind), e.Units, key, blob(e.Number), digest(e.Digest), e.Length,
-		e.Peer, e.Note, micros(e.Time), e.Hash[:])
+		e.Peer, e.Note, optional(e.Paid), micros(e.Time), e.Hash[:])
 }
 
 func scanEntry(rows *sql.Rows) (e serial.Entry, err error) {
 	var number, dig, hash sql.RawBytes
 	var t int64
-	if err := rows.Scan(&e.Account, &e.Sequence, &e.Kind, &e.Units, &e.Key, &number, &dig, &e.Length, &e.Peer, &e.Note, &t, &hash); err != nil {
+	var paid sql.Null[int64]
+	if err := rows.Scan(&e.Account, &e.Sequence, &e.Kind, &e.Units, &e.Key, &number, &dig, &e.Length, &e.Peer, &e.Note, &paid, &t, &hash); err != nil {
 		return e, err
 	}
-	e.Time = moment(t)
+	e.Paid, e.Time = optionalMoment(paid), moment(t)
 	if e.Number, err = toNumber(number); err != nil {
 		return e, err
 	}

@@ -63,6 +63,7 @@ CREATE TABLE entries (
 	length   INTEGER NOT NULL CHECK (length >= 0),
 	peer     TEXT    NOT NULL,
 	note     TEXT    NOT NULL,
+	paid     INTEGER,
 	time     INTEGER NOT NULL,
 	hash     BLOB    NOT NULL CHECK (length(hash) = 32),
 	PRIMARY KEY (account, sequence)

@@ -108,7 +108,7 @@ func rows(t *testing.T) *serial.Batch {
 	return &serial.Batch{
 		Entries: []serial.Entry{
 			{Account: "a", Sequence: 1, Kind: serial.KindTransferIn, Units: 30, Key: []byte{0}, Peer: "b é", Time: instant, Hash: [32]byte{8}},
-			{Account: "a", Sequence: 2, Kind: serial.KindOrphan, Number: n, Digest: [32]byte{3}, Length: 99, Note: "why", Time: instant, Hash: [32]byte{9}},
+			{Account: "a", Sequence: 2, Kind: serial.KindOrphan, Number: n, Digest: [32]byte{3}, Length: 99, Note: "why", Paid: instant.Add(-time.Hour), Time: instant, Hash: [32]byte{9}},
 		},
 		Accounts:     []serial.Account{a},
 		Reservations: []serial.Reservation{r},
