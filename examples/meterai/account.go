@@ -25,37 +25,74 @@ func (h home) withLedger(ctx context.Context, do func(*ledger) error) error {
 
 func newCredit() *cobra.Command {
 	var h home
-	var account, key string
-	var units int64
+	var p serial.Payment
+	var key, paid string
 	cmd := &cobra.Command{
-		Use:   "credit --dir DIR --account A --units N --key REF",
+		Use:   "credit --dir DIR --account A --units N --key REF [--paid TIME]",
 		Short: "Credit paid units to an account, once for each payment reference",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return h.withLedger(cmd.Context(), func(l *ledger) error {
-				m, err := l.Credit(cmd.Context(), account, units, []byte(key))
-				if err != nil {
-					return err
+			p.Reference = []byte(key)
+			if paid != "" {
+				var err error
+				if p.Paid, err = time.Parse(time.RFC3339, paid); err != nil {
+					return usage("--paid: %q is no time such as 2024-09-03T08:00:00+07:00", paid)
 				}
-				b, err := l.Balance(cmd.Context(), account)
-				if err != nil {
-					return err
-				}
-				what := "credited"
-				if m.Replayed {
-					what = "were credited before"
-				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d units %s to %q; %d available\n", units, what, account, b.Available)
-				return err
+			}
+			return h.book(cmd, "credited", p.Account, func(l *ledger) (serial.Movement, error) {
+				return l.CreditPayment(cmd.Context(), p)
 			})
 		},
 	}
 	addDir(cmd, &h)
-	cmd.Flags().StringVar(&account, "account", "", "account to credit")
-	cmd.Flags().Int64Var(&units, "units", 0, "number of units, at least 1")
+	cmd.Flags().StringVar(&p.Account, "account", "", "account to credit")
+	cmd.Flags().Int64Var(&p.Units, "units", 0, "number of units, at least 1")
 	cmd.Flags().StringVar(&key, "key", "", "payment reference: the same one credits only once")
+	cmd.Flags().StringVar(&paid, "paid", "", "when it was paid, RFC 3339: affected tells from it who waited")
 	required(cmd, "account", "units", "key")
 	return cmd
+}
+
+func newGrant() *cobra.Command {
+	var h home
+	var account, key, reason string
+	var units int64
+	cmd := &cobra.Command{
+		Use:   "grant --dir DIR --account A --units N --key REF --reason TEXT",
+		Short: "Give units to an account, as compensation for example, once for each reference",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return h.book(cmd, "granted", account, func(l *ledger) (serial.Movement, error) {
+				return l.Grant(cmd.Context(), account, units, []byte(key), reason)
+			})
+		},
+	}
+	addDir(cmd, &h)
+	cmd.Flags().StringVar(&account, "account", "", "account that gets the units")
+	cmd.Flags().Int64Var(&units, "units", 0, "number of units, at least 1")
+	cmd.Flags().StringVar(&key, "key", "", "reference: the same one grants only once")
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for the history")
+	required(cmd, "account", "units", "key", "reason")
+	return cmd
+}
+
+// book runs a booking of whole units and says what came of it.
+func (h home) book(cmd *cobra.Command, what, account string, do func(*ledger) (serial.Movement, error)) error {
+	return h.withLedger(cmd.Context(), func(l *ledger) error {
+		m, err := do(l)
+		if err != nil {
+			return err
+		}
+		b, err := l.Balance(cmd.Context(), account)
+		if err != nil {
+			return err
+		}
+		if m.Replayed {
+			what = "were " + what + " before"
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d units %s to %q; %d available\n", m.Units, what, account, b.Available)
+		return err
+	})
 }
 
 // balanceLine is the JSON of balance, one line an account.

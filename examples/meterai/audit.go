@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -22,15 +24,26 @@ type auditLine struct {
 func newAudit() *cobra.Command {
 	var h home
 	var asJSON bool
+	var write, compare string
 	cmd := &cobra.Command{
-		Use:   "audit --dir DIR [--json]",
+		Use:   "audit --dir DIR [--json] [--write-checkpoint FILE] [--checkpoint FILE]",
 		Short: "Check the ledger against its own entries: conservation, hash chain, uniqueness",
-		Args:  noArgs,
+		Long: `Check the ledger against its own entries: conservation, hash chain, uniqueness.
+
+--write-checkpoint writes how far the ledger has come. Keep that file on another
+machine: --checkpoint compares the ledger with it at any later time and finds what
+was lost or changed since, also when this whole machine was rolled back.`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return h.withLedger(cmd.Context(), func(l *ledger) error {
 				r, err := l.Audit(cmd.Context())
 				if err != nil {
 					return err
+				}
+				if compare != "" {
+					if err := compareCheckpoint(cmd.Context(), l, compare, r); err != nil {
+						return err
+					}
 				}
 				if err := writeAudit(cmd.OutOrStdout(), r, asJSON); err != nil {
 					return err
@@ -38,19 +51,41 @@ func newAudit() *cobra.Command {
 				if !r.Clean() {
 					return fmt.Errorf("the ledger has %d problems; stop issuing and find out why", int64(len(r.Problems))+r.Omitted)
 				}
-				return nil
+				if write == "" {
+					return nil
+				}
+				return replaceFile(write, func(w io.Writer) error { return l.WriteCheckpoint(cmd.Context(), w) })
 			})
 		},
 	}
 	addDir(cmd, &h)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
+	cmd.Flags().StringVar(&write, "write-checkpoint", "", "write how far the ledger has come to this file, if it is clean")
+	cmd.Flags().StringVar(&compare, "checkpoint", "", "compare with the checkpoint in this file")
 	return cmd
+}
+
+func compareCheckpoint(ctx context.Context, l *ledger, file string, r *serial.AuditReport) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	problems, err := l.CompareCheckpoint(ctx, f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	r.Problems = append(r.Problems, problems...)
+	return nil
 }
 
 func writeAudit(w io.Writer, r *serial.AuditReport, asJSON bool) error {
 	line := auditLine{AuditReport: r, Clean: r.Clean(), Reservations: map[string]int64{}, Head: hex.EncodeToString(r.Head[:])}
 	for state, n := range r.Reservations {
 		line.Reservations[state.String()] = n
+	}
+	if r.Problems == nil {
+		r.Problems = []serial.Problem{}
 	}
 	if asJSON {
 		return json.NewEncoder(w).Encode(line)

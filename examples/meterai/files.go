@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -59,6 +60,19 @@ func (f *outFile) commit() error {
 func (f *outFile) discard() {
 	f.Close()
 	os.Remove(f.Name())
+}
+
+// replaceFile writes a file that appears whole or not at all.
+func replaceFile(path string, write func(io.Writer) error) error {
+	f, err := createOut(path)
+	if err != nil {
+		return err
+	}
+	defer f.discard()
+	if err := write(f); err != nil {
+		return err
+	}
+	return f.commit()
 }
 
 func syncDir(dir string) error {

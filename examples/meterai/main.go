@@ -86,8 +86,8 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%v; see '%s --help'", err, cmd.CommandPath())
 	})
-	root.AddCommand(newInit(), newCredit(), newStamp(), newVerify(), newSeal(),
-		newBalance(), newHistory(), newVoid(), newFence(), newAudit())
+	root.AddCommand(newInit(), newCredit(), newGrant(), newStamp(), newVerify(), newSeal(),
+		newBalance(), newHistory(), newVoid(), newSweep(), newFence(), newAudit(), newAffected())
 	return root
 }
 
