@@ -52,9 +52,9 @@ type ConflictError struct {
 
 func (e *ConflictError) Error() string {
 	if e.UnderWay {
-		return fmt.Sprintf("account %q: a request with this key and another %s is under way", e.Account, e.Field)
+		return fmt.Sprintf("account %q: a request with this key that differs in its %s is under way", e.Account, e.Field)
 	}
-	return fmt.Sprintf("account %q: the key already stands for a request with another %s", e.Account, e.Field)
+	return fmt.Sprintf("account %q: the key already stands for a request that differs in its %s", e.Account, e.Field)
 }
 
 // StateError refuses a step that a reservation in its state cannot take.
