@@ -15,7 +15,7 @@ type AuditReport struct {
 	Entries      int64           `json:"entries"`
 	Reservations map[State]int64 `json:"-"`        // how many in each state
 	Totals       Balance         `json:"totals"`   // over all accounts, each at most 2^63-1
-	Head         [32]byte        `json:"-"`        // SHA-256 over name, sequence and head of all accounts: a checkpoint to keep elsewhere
+	Head         [32]byte        `json:"-"`        // SHA-256 over name, sequence and head of all accounts: equal only for equal ledgers
 	Problems     []Problem       `json:"problems"` // at most 100
 	Omitted      int64           `json:"omitted"`  // further problems
 }

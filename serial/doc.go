@@ -48,6 +48,13 @@
 // that make entries, with a [*ClockError], and no reading. If the clock was ahead for a while and is right now, [Fence]
 // with the right time lets the accounts go on: each that was ahead gets an entry which says so.
 //
+// # Operating
+//
+// A program that redeems should also sweep ([Ledger.SweepEvery]): what nobody finishes, because a customer left or a
+// process died for good, is booked, released or made void after a time. [Ledger.History] tells an owner in words where
+// each unit is, [Ledger.Affected] an operator whom an outage has harmed, [Ledger.Audit] everybody whether the ledger
+// agrees with its own entries, and [Ledger.CompareCheckpoint] whether it still has what it once had.
+//
 // # Keys of the numbers
 //
 // The counter of a series (epoch and issuer) must never go back and must never run under one key in two ledgers. Numbers
@@ -58,5 +65,5 @@
 //
 // There is no inversion of numbers as a service, no random numbers, and no secret in the check code: it finds mistakes,
 // not forgeries. If a whole machine is rolled back, store and witness together, nothing on that machine can notice: keep
-// the head of an [AuditReport] elsewhere.
+// a checkpoint ([Ledger.WriteCheckpoint]) elsewhere.
 package serial

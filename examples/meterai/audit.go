@@ -18,7 +18,7 @@ type auditLine struct {
 	*serial.AuditReport
 	Clean        bool             `json:"clean"`
 	Reservations map[string]int64 `json:"reservations"`
-	Head         string           `json:"head"` // hexadecimal; keep it elsewhere as a checkpoint
+	Head         string           `json:"head"` // hexadecimal; equal only for equal ledgers
 }
 
 func newAudit() *cobra.Command {
@@ -97,6 +97,6 @@ func writeAudit(w io.Writer, r *serial.AuditReport, asJSON bool) error {
 	for i := range r.Problems {
 		fmt.Fprintf(w, "PROBLEM: %s\n", oneLine(r.Problems[i].String()))
 	}
-	_, err := fmt.Fprintf(w, "checkpoint %s\n", line.Head)
+	_, err := fmt.Fprintf(w, "head %s\n", line.Head)
 	return err
 }
