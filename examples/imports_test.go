@@ -22,7 +22,8 @@ var mayImport = map[string][]string{
 	"serial/storetest":      {"serial"},
 	"sign/seal":             {"serial"},
 	"sign/internal/artwork": {"serial", "sign/seal"},
-	"sign":                  {"pdf", "serial", "sign/cms", "sign/internal/artwork", "sign/seal"},
+	"sign":                  {"pdf", "serial", "sign/cms", "sign/internal/artwork", "sign/ltv", "sign/seal", "sign/tsa"},
+	"sign/tsa":              {"sign/cms"},
 	"verify":                {"pdf", "serial", "sign/cms", "sign/seal"},
 }
 
@@ -33,7 +34,7 @@ var drivers = map[string][]string{
 	"github.com/cloudflare/circl":  {"sign/cms"},
 	"github.com/ProtonMail/":       {"sign/cms"},
 	"github.com/skip2/go-qrcode":   {"sign/seal"},
-	"rsc.io/qr":                    {"sign/seal"},
+	"rsc.io/qr":                    {"sign/seal", "verify"},
 	"golang.org/x/image":           {"sign/internal/artwork"},
 	"github.com/spf13/":            {},
 	"github.com/digitorus/":        {},

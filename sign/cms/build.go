@@ -29,6 +29,14 @@ func (t *Template) MaxSize() int {
 	return t.layout(0, len(t.attrs), maxSignature(t.pub), 0).total
 }
 
+// MaxSizeTimestamped is [Template.MaxSize] with one unsigned attribute
+// [TimestampToken] whose value takes token bytes.
+func (t *Template) MaxSizeTimestamped(token int) int {
+	oid := len(appendOIDContents(nil, TimestampToken()))
+	attribute := elementSize(elementSize(oid) + elementSize(token))
+	return t.layout(0, len(t.attrs), maxSignature(t.pub), elementSize(attribute)).total
+}
+
 // layout holds the lengths of the nested contents, from the inside out.
 type layout struct {
 	signature, signer, encap, data, total int

@@ -31,6 +31,12 @@ const (
 	// maxSerial is the longest serial number or version, in octets: RFC 5280
 	// allows 20, some issuers take more.
 	maxSerial = 256
+	// maxTime is the longest time of a timestamp in octets, nine digits of a
+	// second's fraction and some to spare.
+	maxTime = 32
+	// maxAccuracy is the largest accuracy of a timestamp in seconds, a year: an
+	// authority that is less sure says nothing.
+	maxAccuracy = 366 * 24 * 3600
 	// maxRSABits bounds the work of one RSA verification, about 0.3 ms.
 	maxRSABits = 8192
 	// minRSABits is what crypto/rsa verifies at all.

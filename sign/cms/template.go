@@ -83,6 +83,15 @@ func newTemplate(oid string, contentType asn1.ObjectIdentifier, cert *x509.Certi
 	return t, nil
 }
 
+// WithoutCertificates returns a copy of t that leaves all certificates out of what
+// it builds, as a timestamp authority does when it was not asked for them
+// (RFC 3161, 2.4.1).
+func (t *Template) WithoutCertificates() *Template {
+	bare := *t
+	bare.certs = nil
+	return &bare
+}
+
 // certificateSet encodes [0] IMPLICIT CertificateSet in the order of DER, the
 // signer's certificate among the others: its place in the set says nothing.
 func certificateSet(cert *x509.Certificate, chain []*x509.Certificate) []byte {

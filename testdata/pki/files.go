@@ -193,6 +193,7 @@ func (p *PKI) checkChain(dir string) error {
 		if err := k.id.Cert.CheckSignatureFrom(p.Issuing.Cert); err != nil {
 			return &FileError{File: filepath.Join(dir, k.name+".pem"), Err: err}
 		}
+		p.note(k.id.Cert)
 	}
 	return nil
 }

@@ -93,7 +93,8 @@ var (
 	authorityKeyUsages = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 )
 
-// Issue makes an end entity under the issuing authority. The PKI does not keep it.
+// Issue makes an end entity under the issuing authority. The PKI keeps nothing of it
+// but its serial number.
 func (p *PKI) Issue(req *Request) (Identity, error) {
 	key := req.Signer
 	if key == nil {
@@ -110,6 +111,7 @@ func (p *PKI) Issue(req *Request) (Identity, error) {
 	if err != nil {
 		return Identity{}, fmt.Errorf("pki: %s: %w", req.CommonName, err)
 	}
+	p.note(cert)
 	return Identity{Cert: cert, Chain: []*x509.Certificate{p.Issuing.Cert}, Key: key}, nil
 }
 

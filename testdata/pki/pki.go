@@ -16,9 +16,9 @@
 //
 // # What it leaves out
 //
-// It answers no requests (timestamps, OCSP and CRL over HTTP): the certificates and
-// keys of those services are here, and [Options.URL] puts their addresses into the
-// certificates. Identities issued later by [PKI.Issue] belong to the caller and are not
+// It answers no requests: package pkiserver does (timestamps, OCSP, CRLs and issuers'
+// certificates over HTTP), with the certificates and keys of those services that are
+// here, and [Options.URL] puts its addresses into the certificates. Identities issued later by [PKI.Issue] belong to the caller and are not
 // written by [PKI.Write]; their revocation is.
 package pki
 
@@ -27,6 +27,8 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"math/big"
+	"sync"
 	"time"
 )
 
@@ -74,6 +76,9 @@ type PKI struct {
 	SealP256    crypto.Signer // seal key, *ecdsa.PrivateKey on P-256
 
 	opt Options
+
+	mu     sync.Mutex
+	issued map[string]bool // serial numbers, by Issuing, as text
 }
 
 // Authority is a certificate authority of the PKI.
@@ -139,6 +144,27 @@ func (id Identity) PEM() []byte {
 // KeyPEM returns the private key as PKCS #8 in PEM (RFC 5958, RFC 7468). It fails for a
 // key that does not leave its token.
 func (id Identity) KeyPEM() ([]byte, error) { return encodeKey(id.Key) }
+
+// Now is the time of the PKI's clock, UTC, in whole seconds.
+func (p *PKI) Now() time.Time { return p.now() }
+
+// Issued says whether the issuing authority gave out a certificate with this serial
+// number, as far as this PKI remembers: what it issued itself, and after [Load] what
+// stands in the directory.
+func (p *PKI) Issued(serial *big.Int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return serial != nil && p.issued[serial.String()]
+}
+
+func (p *PKI) note(cert *x509.Certificate) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.issued == nil {
+		p.issued = map[string]bool{}
+	}
+	p.issued[cert.SerialNumber.String()] = true
+}
 
 func (p *PKI) now() time.Time {
 	now := p.opt.Now

@@ -354,3 +354,28 @@ func TestOpenSSL(t *testing.T) {
 	require.True(t, errors.As(err, &exit), "the revoked certificate must not verify")
 	require.Contains(t, out, "certificate revoked")
 }
+
+// TestIssuedIsRemembered: what a responder has to know to say "unknown".
+func TestIssuedIsRemembered(t *testing.T) {
+	p, other := newPKI(t, &pki.Options{Now: noon}), newPKI(t, nil)
+	require.Equal(t, noon, p.Now())
+	for name, id := range identities(p) {
+		require.True(t, p.Issued(id.Cert.SerialNumber), name)
+		require.False(t, other.Issued(id.Cert.SerialNumber), name)
+	}
+	later, err := p.Issue(&pki.Request{CommonName: "Later"})
+	require.NoError(t, err)
+	require.True(t, p.Issued(later.Cert.SerialNumber))
+	require.False(t, p.Issued(p.Issuing.Cert.SerialNumber), "the root issued it")
+	require.False(t, p.Issued(big.NewInt(1)))
+	require.False(t, p.Issued(nil))
+
+	dir := filepath.Join(t.TempDir(), "pki")
+	require.NoError(t, p.Write(dir))
+	q, err := pki.Load(dir, nil)
+	require.NoError(t, err)
+	for name, id := range identities(q) {
+		require.True(t, q.Issued(id.Cert.SerialNumber), name)
+	}
+	require.False(t, q.Issued(later.Cert.SerialNumber), "it is not in the directory")
+}
