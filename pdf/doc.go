@@ -2,8 +2,8 @@
 // incremental updates to them without touching a byte of what is there.
 //
 // It follows ISO 32000-2:2020: file structure (7.5), objects (7.3), filters
-// (7.4), the page tree (7.7.3) and interactive form fields (12.7). The two
-// calls to make are [Open], which reads the end of the file and its
+// (7.4), encryption by password (7.6), the page tree (7.7.3) and interactive form
+// fields (12.7). The two calls to make are [Open], which reads the end of the file and its
 // cross-reference sections, and [NewUpdate], which lays out the bytes to be
 // appended:
 //
@@ -15,10 +15,10 @@
 //	u.Set(page.Ref, page.Dict)
 //	tail, err := u.Bytes() // to be appended to the file
 //
-// Left out are rendering, text, fonts, images, decryption and the repair of
-// damaged files. A file whose cross-reference data is broken gets a
-// [*MalformedError], which is [ErrDamaged], because two readers that repair it
-// may well see two different documents.
+// Left out are rendering, text, fonts, images and the repair of damaged files. A
+// file whose cross-reference data is broken gets a [*MalformedError], which is
+// [ErrDamaged], because two readers that repair it may well see two different
+// documents.
 //
 // # Memory and time
 //
@@ -32,6 +32,21 @@
 // the one in use. Objects, streams and page or field walks take what the caller
 // asks for. Whatever a file asks for is bounded by [Limits]; recursion is
 // bounded by counters.
+//
+// # Encryption
+//
+// Files encrypted by the standard security handler, revisions 2 to 6, are
+// decrypted where an object is read, with the password of [Options] or the empty
+// one, which many files have that only restrict what may be done with them. An
+// [Update] is encrypted like its file. [File.Encryption] tells the author's
+// permissions, which are for the caller to respect, or why a file cannot be
+// decrypted: a wrong password, certificates instead of passwords, a damaged
+// dictionary. Nothing is guessed there either: data without proper padding is
+// damaged, and so is a dictionary that contradicts itself. The bytes in the file
+// stay in reach by [File.RawStream], [File.Locate] and [File.ObjectSpan].
+//
+// Encryption says nothing about who wrote a file or whether it was changed since;
+// RC4 and the revisions before 6 do not keep secrets either.
 //
 // # Verification
 //

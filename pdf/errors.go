@@ -14,9 +14,9 @@ var (
 	// does not guess around.
 	ErrDamaged = errors.New("pdf: damaged file")
 
-	// ErrEncrypted says that the answer lies in an encrypted string or stream.
-	// The package does not decrypt.
-	ErrEncrypted = errors.New("pdf: encrypted file")
+	// ErrEncrypted says that the answer lies in an encrypted string or stream,
+	// and that the password is missing or another one.
+	ErrEncrypted = errors.New("pdf: encrypted file: the password is missing or wrong")
 )
 
 // MalformedError says what is wrong with a file and where.

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/seed-574216e4/meterai/pdf"
+	"github.com/seed-574216e4/meterai/testdata/pdfs"
 )
 
 func ExampleOpen() {
@@ -116,4 +117,27 @@ func ExampleAppendObject() {
 	b := pdf.AppendObject(nil, pdf.Dict{"Type": pdf.Name("Sig"), "Reason": pdf.String("(paid)")})
 	os.Stdout.Write(append(b, '\n'))
 	// Output: <</Reason(\(paid\))/Type/Sig>>
+}
+
+// A file that opens with the empty password is read as any other; its author may
+// have restricted what is done with it.
+func ExampleFile_Encryption() {
+	file, err := pdfs.Get("encrypted-restricted.pdf")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, password := range []string{"", pdfs.OwnerPassword} {
+		f, err := pdf.Open(bytes.NewReader(file.Bytes()), int64(len(file.Bytes())), &pdf.Options{Password: password})
+		if err != nil {
+			log.Fatal(err)
+		}
+		e, err := f.Encryption()
+		if err != nil {
+			log.Fatal(err) // pdf.ErrEncrypted asks for a password
+		}
+		fmt.Println(e.KeyBits, e.Owner, e.Allows(pdf.PermitForms), e.Allows(pdf.PermitNewFields))
+	}
+	// Output:
+	// 256 false true false
+	// 256 true true true
 }

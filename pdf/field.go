@@ -40,8 +40,8 @@ func (f *File) Form() (Ref, Dict, error) {
 // Fields calls visit for each field of the form that has no fields below it,
 // in the order of the tree, until it returns an error. An object that the tree
 // reaches again is visited once; one that is its own ancestor is a
-// [*MalformedError]. In an encrypted file, names are not decrypted: each
-// partial name is then the hexadecimal of the bytes in the file.
+// [*MalformedError]. In a file that cannot be decrypted, each partial name is
+// the hexadecimal of the bytes in the file.
 func (f *File) Fields(visit func(*Field) error) error {
 	_, form, err := f.Form()
 	if err != nil || form == nil {
@@ -176,7 +176,7 @@ func (w *fieldWalk) inherit(ref Ref, d Dict, up Field) (Field, error) {
 }
 
 func (w *fieldWalk) partialName(o Object) (string, error) {
-	if !w.f.encrypted {
+	if !w.f.lockedStrings() {
 		return w.f.Text(o)
 	}
 	s, err := w.f.String(o)

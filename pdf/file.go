@@ -10,6 +10,14 @@ import (
 type Options struct {
 	// Limits bounds what the file may ask for; nil for the defaults.
 	Limits *Limits
+
+	// Password opens an encrypted file, as its user or as its owner. The empty
+	// password, which most encrypted files have for the user, is tried as well.
+	// It is UTF-8. Up to revision 4 of the handler it is taken to
+	// PDFDocEncoding; later ones want it prepared by SASLprep (RFC 4013), which
+	// is left to the caller: ASCII is so as it is, other text must be in
+	// normalization form KC. It appears in no error.
+	Password string
 }
 
 // File is an open PDF file, or with [File.At] an earlier state of one. It
@@ -22,10 +30,10 @@ type File struct {
 	sections  []*section // newest first
 	trailer   Dict
 	root      Ref
-	encrypted bool
-	depth     int   // of nested calls that read one object for another
-	parsed    int64 // bytes of objects read
-	xrefBytes int64 // memory for sections, as Limits.XRefBytes counts it
+	crypt     *crypt // nil when the file is not encrypted
+	depth     int    // of nested calls that read one object for another
+	parsed    int64  // bytes of objects read
+	xrefBytes int64  // memory for sections, as Limits.XRefBytes counts it
 	revisions []Revision
 	broken    error // why there are no revisions
 	cache     streamCache
@@ -40,13 +48,14 @@ type File struct {
 // offsets in the file count from it (as ISO 32000-2, 7.5.2 has it), and those
 // in this package's API from byte 0.
 //
-// Errors are [ErrNotPDF], a [*MalformedError], a [*LimitError], an
-// [*UnsupportedError], or that of r.
+// A file that cannot be decrypted is opened all the same, see
+// [File.Encryption]. Errors are [ErrNotPDF], a [*MalformedError], a
+// [*LimitError], an [*UnsupportedError], or that of r.
 func Open(r io.ReaderAt, size int64, opt *Options) (*File, error) {
 	if opt == nil {
 		opt = &Options{}
 	}
-	f := &File{src: &source{r: r, size: size, origin: &origin{}}, lim: opt.Limits.withDefaults()}
+	f := &File{src: &source{r: r, size: size, origin: &origin{password: opt.Password}}, lim: opt.Limits.withDefaults()}
 	if err := f.readHeader(); err != nil {
 		return nil, err
 	}
@@ -75,8 +84,7 @@ func (f *File) useNewest() error {
 		return malformed(s.start, "no /Root in the trailer")
 	}
 	f.trailer, f.root = s.trailer, root
-	f.encrypted = s.trailer["Encrypt"] != nil
-	return nil
+	return f.readEncryption()
 }
 
 func (f *File) readHeader() error {
@@ -164,7 +172,7 @@ func (f *File) Version() string {
 func (f *File) Trailer() Dict { return maps.Clone(f.trailer) }
 
 // Encrypted reports whether the trailer has an /Encrypt entry.
-func (f *File) Encrypted() bool { return f.encrypted }
+func (f *File) Encrypted() bool { return f.crypt != nil }
 
 // CatalogRef returns the reference of the document catalog.
 func (f *File) CatalogRef() Ref { return f.root }

@@ -2,9 +2,11 @@ package pdf
 
 // Get returns the object that ref refers to, read anew each time, so that the
 // caller may change it. It is nil for a free or missing object, and for one of
-// another generation (ISO 32000-2, 7.3.10). There is no object 0. In an
-// encrypted file, strings are returned as they stand; objects in object streams
-// are [ErrEncrypted].
+// another generation (ISO 32000-2, 7.3.10). There is no object 0. Strings are
+// decrypted, but for those that never are encrypted: of the encryption
+// dictionary, of cross-reference streams, and /Contents of signatures. In a file
+// that cannot be decrypted (see [File.Encryption]) strings are returned as they
+// stand, and objects in object streams give its error.
 func (f *File) Get(ref Ref) (Object, error) {
 	o, _, err := f.Read(ref)
 	return o, err
@@ -26,6 +28,9 @@ func (f *File) Read(ref Ref) (Object, []Duplicate, error) {
 		f.parsed += int64(l.pos)
 		if err == nil && got != ref {
 			err = wrongObject(f.base+e.offset, ref, got)
+		}
+		if err == nil && f.crypt != nil {
+			o, err = f.crypt.open(ref, o)
 		}
 		if err != nil {
 			return nil, nil, err
@@ -105,8 +110,8 @@ func (f *File) Name(o Object) (Name, error) { return typed[Name](f, o) }
 // Bool resolves o to a boolean; false for null.
 func (f *File) Bool(o Object) (bool, error) { return typed[bool](f, o) }
 
-// String resolves o to the bytes of a string; "" for null. In an encrypted
-// file they are those that stand in the file.
+// String resolves o to the bytes of a string; "" for null. In a file that
+// cannot be decrypted they are those that stand in the file.
 func (f *File) String(o Object) (String, error) { return typed[String](f, o) }
 
 // Stream resolves o to a stream; nil for null.
@@ -150,15 +155,15 @@ func (f *File) Number(o Object) (float64, error) {
 }
 
 // Text resolves o to a text string (ISO 32000-2, 7.9.2.2) in UTF-8; "" for
-// null. Bytes that mean nothing become U+FFFD. In an encrypted file it is
-// [ErrEncrypted].
+// null. Bytes that mean nothing become U+FFFD. In a file that cannot be
+// decrypted it is the error of [File.Encryption].
 func (f *File) Text(o Object) (string, error) {
 	s, err := f.String(o)
 	if err != nil || s == "" {
 		return "", err
 	}
-	if f.encrypted {
-		return "", ErrEncrypted
+	if f.lockedStrings() {
+		return "", f.crypt.err
 	}
 	return s.Text(), nil
 }

@@ -47,7 +47,7 @@ func (r Ref) String() string {
 // Stream is a stream object (ISO 32000-2, 7.3.8).
 //
 // One read from a file has the place of its data, which [File.RawStream] and
-// [File.Decode] read; Data is nil then. It belongs to that file, and to the
+// [File.Decode] read, decrypted by the latter; Data is nil then. It belongs to that file, and to the
 // states of it that [File.At] gives: other files refuse it. One to be written
 // has its data, already encoded as Dict["Filter"] says, in Data; /Length is set
 // when it is written.
@@ -57,15 +57,19 @@ type Stream struct {
 
 	offset int64   // of the data in the file; 0 when the stream is not from a file
 	origin *origin // of that file
+	crypt  *crypt  // how the data is encrypted; nil when it is not
+	ref    Ref     // of the stream's object, with crypt
 }
 
-// Raw is written as it is, in the place of an object.
+// Raw is written as it is, in the place of an object. In the update of an
+// encrypted file it must be one object, and strings in it are encrypted.
 type Raw []byte
 
 // Reserved is written as a place that is filled in later: Size spaces, or,
 // with Hex, '<', Size-2 zeros and '>'. When [Update.Bytes] lays out the
 // update, Offset becomes the absolute offset of its first byte in the updated
-// file. The same *Reserved must stand in one place only.
+// file. The same *Reserved must stand in one place only. What is filled in is
+// not encrypted, so a string can only be the /Contents of a signature.
 type Reserved struct {
 	Size   int  // bytes altogether; with Hex even and at least 2
 	Hex    bool // a hexadecimal string

@@ -255,10 +255,15 @@ func TestDuplicates(t *testing.T) {
 	require.Equal(t, pdf.Integer(2), o.(pdf.Dict)["A"])
 }
 
+// What cannot be decrypted is there as it stands in the file.
 func TestEncrypted(t *testing.T) {
-	b := newBuilder().onePage().obj(8, "<</Filter/Standard>>").obj(9, "(secret)").objStm(10, map[int]string{11: "1"})
+	k := newLock(t, 2, "V2")
+	k.entries["U"] = hexText(strings.Repeat("u", 32))
+	b := newBuilder().onePage().obj(8, k.dict()).obj(9, "(secret)").objStm(10, map[int]string{11: "1"})
 	f := open(t, b.xrefStream(12, "/Encrypt 8 0 R/ID[<01><01>]").Bytes())
 	require.True(t, f.Encrypted())
+	_, err := f.Encryption()
+	require.ErrorIs(t, err, pdf.ErrEncrypted)
 	stm, err := f.Stream(pdf.Ref{Number: 4})
 	require.NoError(t, err)
 	_, err = f.Decode(stm)
@@ -279,5 +284,5 @@ func TestEncrypted(t *testing.T) {
 	u.Add(pdf.Integer(1))
 	tail, err := u.Bytes()
 	require.NoError(t, err)
-	require.Contains(t, string(tail), "/Encrypt 8 0 R/ID[<01> <01>]")
+	require.Contains(t, string(tail), "/Encrypt 8 0 R/ID[<01> <")
 }

@@ -14,7 +14,9 @@ const (
 // origin is what a File shares with those that At makes of it. Its address
 // tells streams of one file from those of another.
 type origin struct {
-	decoded int64 // bytes that filters have put out so far
+	decoded  int64  // bytes that filters have put out so far
+	password string // of the options
+	crypt    *crypt // whose passwords were tried last
 }
 
 // source reads a file through a few small windows.

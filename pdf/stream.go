@@ -1,8 +1,8 @@
 package pdf
 
 // RawStream returns the data of a stream as it stands in the file, filters
-// not applied, after checking that endstream follows it. For a stream made for
-// writing it returns its Data.
+// not applied and not decrypted, after checking that endstream follows it. For a
+// stream made for writing it returns its Data.
 func (f *File) RawStream(s *Stream) ([]byte, error) {
 	if s.offset == 0 {
 		return s.Data, nil
@@ -66,20 +66,39 @@ func (f *File) rawStream(s *Stream, length int64) ([]byte, error) {
 
 // Decode returns the data of a stream with its filters applied (ISO 32000-2,
 // 7.4): FlateDecode and LZWDecode with their predictors, ASCIIHexDecode,
-// ASCII85Decode, RunLengthDecode and the Identity Crypt filter. Others are an
-// [*UnsupportedError]; an encrypted stream is [ErrEncrypted].
+// ASCII85Decode, RunLengthDecode and Crypt. Others are an [*UnsupportedError].
+// The data is decrypted before; where that cannot be done it is the error of
+// [File.Encryption].
 func (f *File) Decode(s *Stream) ([]byte, error) {
 	if s.Dict["F"] != nil {
 		return nil, &UnsupportedError{Feature: "stream in another file"}
 	}
-	if s.offset != 0 && f.encrypted && s.Dict["Type"] != Name("XRef") {
-		return nil, ErrEncrypted
-	}
-	raw, err := f.RawStream(s)
+	data, err := f.plainStream(s)
 	if err != nil {
 		return nil, err
 	}
-	return f.applyFilters(s, raw, f.lim.StreamBytes)
+	return f.applyFilters(s, data, f.lim.StreamBytes)
+}
+
+// plainStream returns the data of a stream decrypted, filters not applied.
+func (f *File) plainStream(s *Stream) ([]byte, error) {
+	if s.crypt == nil {
+		return f.RawStream(s)
+	}
+	m, err := f.streamMethod(s.crypt, s.Dict)
+	if err != nil {
+		return nil, err
+	}
+	data, err := f.RawStream(s)
+	if err != nil || m == methodIdentity {
+		return data, err
+	}
+	key := objectKey{c: s.crypt, ref: s.ref}
+	data, ok := key.decrypt(m, data)
+	if !ok {
+		return nil, malformed(s.offset, "bad data of an encrypted stream")
+	}
+	return data, nil
 }
 
 // applyFilters decodes data as /Filter and /DecodeParms say, each filter to at
@@ -100,16 +119,13 @@ func (f *File) applyFilters(s *Stream, data []byte, max int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, o := range filters {
-		name, err := f.Name(o)
+	for i := range filters {
+		name, p, err := f.filterAt(s, filters, parms, i)
 		if err != nil {
 			return nil, err
 		}
-		var p Dict
-		if i < len(parms) {
-			if p, err = f.Dict(parms[i]); err != nil {
-				return nil, err
-			}
+		if name == "Crypt" && s.crypt != nil {
+			continue // that is how it was decrypted
 		}
 		if f.src.origin.decoded > f.lim.DecodedBytes {
 			return nil, f.tooMuchDecoded(s)
@@ -125,6 +141,19 @@ func (f *File) applyFilters(s *Stream, data []byte, max int64) ([]byte, error) {
 		return nil, f.tooMuchDecoded(s)
 	}
 	return data, nil
+}
+
+// filterAt returns a filter of a stream and its parameters.
+func (f *File) filterAt(s *Stream, filters, parms Array, i int) (Name, Dict, error) {
+	name, err := f.Name(filters[i])
+	if name == "Crypt" && s.crypt != nil && i > 0 { // readers differ in whether it counts there
+		return name, nil, malformed(s.offset, "the Crypt filter of a stream is not its first")
+	}
+	if err != nil || i >= len(parms) {
+		return name, nil, err
+	}
+	p, err := f.Dict(parms[i])
+	return name, p, err
 }
 
 func (f *File) tooMuchDecoded(s *Stream) error {

@@ -101,10 +101,14 @@ func (u *Update) Room(objects int, bytes int64) error {
 //
 // The trailer keeps the entries of the newest one; the first element of /ID
 // stays and the second is derived from the update; when /ID is missing or no
-// array of strings, both are (in an encrypted file /ID is left as it is, since
-// keys depend on it). Strings and streams in an encrypted file would have to be
-// encrypted: they give [ErrEncrypted]. What [Update.Room] finds is a
-// [*LimitError], and a stream of another file an [*UnsupportedError].
+// array of strings, both are (a missing one stays missing in an encrypted file,
+// since keys depend on it). What [Update.Room] finds is a [*LimitError], and a
+// stream of another file an [*UnsupportedError].
+//
+// In an encrypted file strings and streams are encrypted as those in the file
+// are; in one that cannot be decrypted they give the error of [File.Encryption].
+// A file with an integrity code (ISO/TS 32004) is an [*UnsupportedError], since
+// the update would break it.
 func (u *Update) Bytes() ([]byte, error) {
 	w := &writer{b: make([]byte, 0, u.estimate()), offset: u.f.src.size, record: true}
 	if err := u.startLine(w); err != nil {
@@ -196,16 +200,14 @@ func (u *Update) writeObject(w *writer, o *updateObject) error {
 		return &LimitError{Limit: "ObjectNumber", Max: int64(u.f.lim.ObjectNumber), Offset: -1}
 	}
 	value := o.o
-	if u.f.encrypted && needsEncryption(value, 0) {
-		return ErrEncrypted
-	}
 	if s, ok := value.(*Stream); ok && s != nil && s.offset != 0 { // refused when of another file
-		raw, err := u.f.RawStream(s)
+		data, err := u.f.plainStream(s) // keys may depend on the number
 		if err != nil {
 			return err
 		}
-		value = &Stream{Dict: s.Dict, Data: raw}
+		value = &Stream{Dict: s.Dict, Data: data}
 	}
+	w.seal = u.f.sealer(o.ref)
 	o.offset = w.offset + int64(len(w.b)) - u.f.base
 	w.b = strconv.AppendUint(w.b, uint64(o.ref.Number), 10)
 	w.b = append(w.b, ' ')
@@ -213,28 +215,8 @@ func (u *Update) writeObject(w *writer, o *updateObject) error {
 	w.b = append(w.b, " obj\n"...)
 	w.object(value, 0)
 	w.b = append(w.b, "\nendobj\n"...)
+	w.seal = nil
 	return w.err
-}
-
-// needsEncryption reports whether an object holds strings or is a stream.
-func needsEncryption(o Object, depth int) bool {
-	switch v := o.(type) {
-	case String, *Stream:
-		return true
-	case Array:
-		for _, e := range v {
-			if depth < maxWriteDepth && needsEncryption(e, depth+1) {
-				return true
-			}
-		}
-	case Dict:
-		for _, e := range v {
-			if depth < maxWriteDepth && needsEncryption(e, depth+1) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // trailer makes the entries that both kinds of section have; body is what has
@@ -249,12 +231,28 @@ func (u *Update) trailer(newest *section, body []byte) (Dict, error) {
 		}
 	}
 	d["Prev"] = Integer(newest.start - u.f.base)
-	if u.f.encrypted {
-		return d, nil
+	if u.f.crypt != nil {
+		if u.f.crypt.integrity {
+			return nil, &UnsupportedError{Feature: "updating a file with an integrity code (ISO/TS 32004)"}
+		}
+		if !keepsID(d["ID"]) {
+			return d, nil
+		}
 	}
 	id, err := u.newID(newest.trailer["ID"], body)
 	d["ID"] = id
 	return d, err
+}
+
+// keepsID reports whether an /ID is such that newID leaves its first element as
+// it is, on which the keys of encrypted files depend.
+func keepsID(id Object) bool {
+	a, ok := id.(Array)
+	for _, o := range a {
+		_, text := o.(String)
+		ok = ok && text
+	}
+	return ok && len(a) > 0
 }
 
 // newID keeps the first identifier and derives the second from the one before

@@ -29,6 +29,7 @@ type writer struct {
 	b      []byte
 	offset int64
 	record bool
+	seal   *sealer // encrypts the object under way; nil when there is nothing to be encrypted
 	err    error
 }
 
@@ -55,7 +56,7 @@ func (w *writer) object(o Object, depth int) {
 	case Real:
 		w.real(float64(v))
 	case String:
-		w.b = appendString(w.b, v)
+		w.string(v)
 	case Name:
 		w.b = appendName(w.b, v)
 	case Array:
@@ -71,7 +72,7 @@ func (w *writer) object(o Object, depth int) {
 		}
 		w.stream(v, depth)
 	case Raw:
-		w.b = append(w.b, v...)
+		w.raw(v, depth)
 	case *Reserved:
 		if v == nil {
 			w.refuse(&UnsupportedError{Feature: "writing a nil *Reserved"})
@@ -81,6 +82,33 @@ func (w *writer) object(o Object, depth int) {
 	default:
 		w.refuse(&UnsupportedError{Feature: "writing a value that is no Object"})
 	}
+}
+
+func (w *writer) string(s String) {
+	if w.seal != nil {
+		var err error
+		if s, err = w.seal.string(s); err != nil {
+			w.refuse(err)
+			return
+		}
+	}
+	w.b = appendString(w.b, s)
+}
+
+// raw writes bytes as they are, unless there are strings in them to be encrypted.
+func (w *writer) raw(r Raw, depth int) {
+	if w.seal != nil {
+		o, err := w.seal.parse(r)
+		if err != nil {
+			w.refuse(err)
+			return
+		}
+		if holdsString(o) {
+			w.object(o, depth)
+			return
+		}
+	}
+	w.b = append(w.b, r...)
 }
 
 func (w *writer) ref(r Ref) {
@@ -140,6 +168,10 @@ func (w *writer) dict(d Dict, depth int) {
 		}
 		w.b = appendName(w.b, k)
 		w.separate(d[k])
+		if w.seal != nil && plainEntry(d, k) {
+			w.b = appendString(w.b, d[k].(String))
+			continue
+		}
 		w.object(d[k], depth+1)
 	}
 	w.b = append(w.b, ">>"...)
@@ -154,10 +186,18 @@ func (w *writer) stream(s *Stream, depth int) {
 	for k, v := range s.Dict {
 		d[k] = v
 	}
-	d["Length"] = Integer(len(s.Data))
+	data := s.Data
+	if w.seal != nil {
+		var err error
+		if data, err = w.seal.stream(s.Dict, data); err != nil {
+			w.refuse(err)
+			return
+		}
+	}
+	d["Length"] = Integer(len(data))
 	w.dict(d, depth)
 	w.b = append(w.b, "\nstream\n"...)
-	w.b = append(w.b, s.Data...)
+	w.b = append(w.b, data...)
 	w.b = append(w.b, "\nendstream"...)
 }
 

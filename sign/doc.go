@@ -1,5 +1,5 @@
 // Package sign stamps and signs PDF documents: a signed QR seal, its visible
-// appearance and a PAdES signature (ETSI EN 319 142-1, level B-B), all in one
+// appearance and a PAdES signature (ETSI EN 319 142-1, level B-B or B-T), all in one
 // incremental update (ISO 32000-2, 7.5.6). The bytes of the source are never
 // rewritten.
 //
@@ -21,6 +21,14 @@
 // the signature, possibly in another process; a seal key that is somewhere
 // else is served by [Document.NewSeal] before that.
 //
+// # Timestamps
+//
+// [Options.Timestamp] adds a signature timestamp (level B-T). Its room in /Contents
+// is reckoned before anything is signed, and the authority is asked after the key was
+// used: one that is down, or whose token does not fit, leaves by policy a document of
+// level B-B that says what it owes, or a *[TimestampError] with which the document is
+// completed later. There is never a second signature.
+//
 // # Cost
 //
 // The source is read once: the same pass copies it, gives the digest in the
@@ -30,7 +38,8 @@
 //
 // # What is left out
 //
-// Encrypted files, timestamps and validation data (B-T and above) and the
-// repair of broken files are refused or absent; nothing is done silently
-// instead.
+// Broken files are refused and not repaired. Encrypted files are
+// stamped as far as their author permits and a password opens them; those
+// encrypted for certificates, or with an integrity code (ISO/TS 32004), are
+// refused.
 package sign

@@ -24,6 +24,7 @@ type Document struct {
 	key      *seal.Key  // public seal key; nil without a stamp
 	place    *placement // nil when invisible
 	form     *form
+	fill     *existing // the field to be filled; nil makes a new one
 	warnings []string
 	plan     *plan
 	digest   *[sha256.Size]byte // once known
@@ -33,10 +34,13 @@ type Document struct {
 // Open reads what a signature needs of the source and refuses whatever can be
 // refused before a serial number is taken:
 //
-//   - pdf.ErrNotPDF, pdf.ErrDamaged, pdf.ErrEncrypted and the limits of package pdf;
+//   - pdf.ErrNotPDF, pdf.ErrDamaged, pdf.ErrEncrypted (the password does not
+//     open the file) and the limits of package pdf;
+//   - *[AccessError]: the author of an encrypted file does not permit it;
 //   - [ErrAmbiguous]: readers disagree about the file;
 //   - [ErrCertified]: a stamp would break the author's certification;
 //   - *pdf.PageRangeError: no such page;
+//   - *[FieldError]: the field that is to be filled is not there, or not empty;
 //   - *[PlacementError]: the stamp is outside its page, empty or too small;
 //   - *[StampError]: the stamp itself cannot be made.
 //
@@ -47,18 +51,13 @@ func Open(r io.ReaderAt, size int64, opt *Options) (*Document, error) {
 	if opt != nil {
 		d.opt = *opt
 	}
-	f, err := pdf.Open(r, size, &pdf.Options{Limits: d.opt.Limits})
-	if err != nil {
+	if err := d.openFile(size); err != nil {
 		return nil, err
 	}
-	d.file = f
-	if f.Encrypted() {
-		return nil, pdf.ErrEncrypted
-	}
-	if err := d.checkHeader(); err != nil {
+	if err := d.checkAccess(); err != nil {
 		return nil, err
 	}
-	if d.form, err = readForm(f); err != nil {
+	if err := d.readExisting(); err != nil {
 		return nil, err
 	}
 	if err := d.checkPermission(); err != nil {
@@ -67,13 +66,34 @@ func Open(r io.ReaderAt, size int64, opt *Options) (*Document, error) {
 	if err := d.checkStamp(size); err != nil {
 		return nil, err
 	}
-	if d.place, err = newPlacement(f, &d.opt); err != nil {
+	if err := d.opt.Timestamp.check(); err != nil {
 		return nil, err
 	}
-	if d.plan, err = d.newPlan(); err != nil {
+	if err := d.lay(); err != nil {
 		return nil, err
 	}
 	return d, nil
+}
+
+// openFile reads what every update needs.
+func (d *Document) openFile(size int64) (err error) {
+	if d.file, err = pdf.Open(d.r, size, &pdf.Options{Limits: d.opt.Limits, Password: d.opt.Password}); err != nil {
+		return err
+	}
+	if err := d.checkHeader(); err != nil {
+		return err
+	}
+	d.form, err = readForm(d.file)
+	return err
+}
+
+// lay finds the place and makes the plan.
+func (d *Document) lay() (err error) {
+	if d.place, err = d.newPlacement(); err != nil {
+		return err
+	}
+	d.plan, err = d.newPlan()
+	return err
 }
 
 // checkHeader refuses a header that does not stand at byte 0.
@@ -185,6 +205,9 @@ func (d *Document) Update(ctx context.Context, cred *Credential, is Issue) ([]by
 }
 
 func (d *Document) sign(ctx context.Context, h hash.Hash, cred *Credential, is Issue) ([]byte, *Result, error) {
+	if t := d.opt.Timestamp; t != nil && t.Authority == nil {
+		return nil, nil, &StampError{What: "no authority is given for its timestamp"}
+	}
 	p, err := d.prepare(h, cred, is)
 	if err != nil {
 		return nil, nil, err
@@ -196,7 +219,7 @@ func (d *Document) sign(ctx context.Context, h hash.Hash, cred *Credential, is I
 	if err != nil {
 		return nil, nil, fmt.Errorf("sign: %w", err)
 	}
-	if err := p.embed(cred, signature); err != nil {
+	if err := p.complete(ctx, cred, signature, d.opt.Timestamp); err != nil {
 		return nil, nil, err
 	}
 	res := p.Result

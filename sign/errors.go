@@ -37,6 +37,22 @@ func (e *PlacementError) Error() string {
 		e.Page, e.Width, e.Height, e.Rect.LLX, e.Rect.LLY, e.Rect.URX, e.Rect.URY, e.What)
 }
 
+// An AccessError reports an encrypted file whose author does not permit what a
+// signature changes (ISO 32000-2, 7.6.4.2). The owner password, in
+// [Options.Password], opens it without these restrictions.
+type AccessError struct {
+	Permissions pdf.Permissions // of the file
+	Need        pdf.Permissions // all of these
+}
+
+func (e *AccessError) Error() string {
+	what := "signature fields to be signed"
+	if e.Need == pdf.PermitNewFields {
+		what = "new form fields, which a signature adds"
+	}
+	return "sign: the author of the encrypted document does not permit " + what + ": the owner password is needed"
+}
+
 // A StampError reports a stamp that cannot be made as asked: a missing number,
 // a value of zero, a seal that was made for something else.
 type StampError struct {

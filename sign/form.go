@@ -55,6 +55,11 @@ func (m *form) signed() bool { return m.flags&1 != 0 || m.catalog["Perms"] != ni
 func (m *form) addField(u *pdf.Update, catalog pdf.Dict, field pdf.Ref) bool {
 	dict := cloneDict(m.dict)
 	dict["Fields"] = append(m.fields[:len(m.fields):len(m.fields)], field)
+	return m.set(u, catalog, dict)
+}
+
+// set writes the form with the flags of a document that is signed.
+func (m *form) set(u *pdf.Update, catalog, dict pdf.Dict) bool {
 	dict["SigFlags"] = pdf.Integer(m.flags | 3)
 	switch {
 	case m.ref != (pdf.Ref{}):
@@ -66,6 +71,24 @@ func (m *form) addField(u *pdf.Update, catalog pdf.Dict, field pdf.Ref) bool {
 		catalog["AcroForm"] = dict
 	}
 	return true
+}
+
+// checkAccess refuses an encrypted file that no password opens, and one whose
+// author does not permit the signature (ISO 32000-2, table 22): a new field,
+// visible or not, takes bits 4 and 6 of /P, one that is there bit 6 or 9.
+func (d *Document) checkAccess() error {
+	e, err := d.file.Encryption()
+	if err != nil || e == nil {
+		return err
+	}
+	need := pdf.PermitNewFields
+	if d.opt.Field != "" {
+		need = pdf.PermitForms
+	}
+	if !e.Allows(need) {
+		return &AccessError{Permissions: e.Permissions, Need: need}
+	}
+	return nil
 }
 
 // checkPermission refuses a document whose certification the stamp would
@@ -116,6 +139,9 @@ func (d *Document) checkDocMDP(signature pdf.Object) error {
 		case 1:
 			return ErrCertified
 		case 2, 3:
+			if d.fill != nil {
+				continue
+			}
 			if !d.opt.AllowCertified {
 				return fmt.Errorf("%w: with P = %d readers disagree on new signature fields", ErrCertified, p)
 			}
@@ -130,6 +156,9 @@ func (d *Document) checkDocMDP(signature pdf.Object) error {
 func (d *Document) docMDP(o pdf.Object) (int64, error) {
 	ref, err := d.file.Dict(o)
 	if err != nil {
+		return 0, err
+	}
+	if err := d.fieldMDP(ref); err != nil {
 		return 0, err
 	}
 	method, err := d.file.Name(ref["TransformMethod"])

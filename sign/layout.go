@@ -13,6 +13,7 @@ type layout struct {
 	update   []byte
 	contents int // offset in update of the '<' of /Contents
 	size     int // bytes of /Contents with its brackets
+	room     int // bytes of it for a timestamp
 	result   Result
 }
 
@@ -30,15 +31,24 @@ type plan struct {
 
 func (d *Document) newPlan() (*plan, error) {
 	u := pdf.NewUpdate(d.file)
-	p := &plan{update: u, signature: u.Alloc(), field: u.Alloc()}
+	p := &plan{update: u, signature: u.Alloc()}
+	if d.fill == nil {
+		p.field = u.Alloc()
+	}
 	if d.opt.Stamp != nil {
 		p.appearance = u.Alloc()
 	}
-	if err := d.place.addWidget(u, d.file, p.field); err != nil {
-		return nil, err
-	}
 	catalog := cloneDict(d.form.catalog)
-	changed := d.form.addField(u, catalog, p.field)
+	changed := false
+	switch {
+	case d.fill == nil:
+		if err := d.place.addWidget(u, d.file, p.field); err != nil {
+			return nil, err
+		}
+		changed = d.form.addField(u, catalog, p.field)
+	case d.form.flags&3 != 3:
+		changed = d.form.set(u, catalog, cloneDict(d.form.dict))
+	}
 	changed = declareExtension(d.file, catalog) || changed
 	if changed {
 		u.Set(d.file.CatalogRef(), catalog)
@@ -50,19 +60,28 @@ func (d *Document) newPlan() (*plan, error) {
 // layout makes the update of one signature: what the plan has, and field and
 // widget, appearance and signature dictionary.
 func (d *Document) layout(cred *Credential, is Issue) (*layout, error) {
-	l := &layout{result: Result{Number: is.Number, Time: is.Time, SourceLength: d.file.Size(), SourceDigest: *d.digest}}
-	contents := &pdf.Reserved{Size: 2*cred.template.MaxSize() + 2, Hex: true}
+	l := &layout{room: d.opt.Timestamp.room(), result: Result{Number: is.Number, Time: is.Time, SourceLength: d.file.Size(), SourceDigest: *d.digest}}
+	contents := &pdf.Reserved{Size: 2*cred.contentsSize(l.room) + 2, Hex: true}
 	byteRange := &pdf.Reserved{Size: byteRangeRoom}
 	dict := d.signatureDict(is, contents, byteRange)
 	l.result.Field = d.fieldName(is)
-	widget := d.widget(l.result.Field)
+	widget := pdf.Dict{}
+	if d.fill == nil {
+		widget = d.widget(l.result.Field)
+	} else if lock := d.fill.lockReference(d.file.CatalogRef()); lock != nil {
+		dict["Reference"] = lock
+	}
 	if d.opt.Stamp != nil {
 		if err := d.addStamp(is, dict, widget, &l.result); err != nil {
 			return nil, err
 		}
 	}
 	d.plan.update.Set(d.plan.signature, dict)
-	d.plan.update.Set(d.plan.field, widget)
+	if d.fill != nil {
+		d.fill.set(d.plan.update, d.plan.signature, widget)
+	} else {
+		d.plan.update.Set(d.plan.field, widget)
+	}
 	var err error
 	if l.update, err = d.plan.update.Bytes(); err != nil {
 		return nil, err
@@ -129,9 +148,13 @@ func (d *Document) widget(name string) pdf.Dict {
 // stampField begins the name of a stamp's field, before its serial number.
 const stampField = "Stamp"
 
-// fieldName is unique in the document: the serial number, or the place where
+// fieldName is that of the field to be filled, or one that is unique in the
+// document: the serial number, or the place where
 // the signature's revision begins.
 func (d *Document) fieldName(is Issue) string {
+	if d.fill != nil {
+		return d.fill.field.Name
+	}
 	if d.opt.Stamp != nil {
 		return stampField + is.Number.String()
 	}

@@ -21,15 +21,27 @@ type Options struct {
 	// negative numbers count from the end: -1 is the last.
 	Page int
 	// At is the stamp's lower left corner, in points from the bottom left of
-	// the page as people see it (after /Rotate and /CropBox). Nil puts it at
-	// the bottom right, 36 points from both edges.
+	// the page as people see it (after /Rotate and /CropBox); [Millimetres]
+	// gives points. Nil puts it into Corner.
 	At *Point
+	// Corner is where the stamp stands when At is nil, and Margin its distance
+	// from both edges there, in points; zero is 36.
+	Corner Corner
+	Margin float64
 	// Width and Height are the stamp's size in points; both zero is its
 	// natural size (see [NaturalSize]), one zero keeps the proportions.
 	Width, Height float64
+	// Field is the full name of an empty signature field of the document that
+	// is to be filled instead of making a new one. Its name stays, and it says
+	// where the stamp is and how large: Page, At, Corner, Margin, Width and
+	// Height must be zero. It may be signed in a document that is certified
+	// with form filling permitted.
+	Field string
 	// Reason is free text for the signature's /Reason; a stamp's serial number
 	// stands before it in the form "[SERIAL] text".
 	Reason string
+	// Timestamp asks for a signature timestamp, level B-T; nil makes level B-B.
+	Timestamp *Timestamp
 	// Location and Contact fill the entries of those names when not empty.
 	Location, Contact string
 	// AllowCertified stamps a document that its author certified with form
@@ -42,6 +54,10 @@ type Options struct {
 	// byte: some readers count offsets from the header, others from the first
 	// byte, so a signature of it is good in some and broken in others.
 	AllowAmbiguous bool
+	// Password opens an encrypted source, see pdf.Options; the update is then
+	// encrypted as the source is. With the owner password the source's
+	// permissions do not count. Empty opens what has no user password.
+	Password string
 	// Limits bound the reading of the source; nil is the default of package pdf.
 	Limits *pdf.Limits
 }
@@ -98,6 +114,11 @@ type Result struct {
 	Length       int64         // bytes of the signed document
 	Seal         []byte        // the seal as encoded; nil without a stamp
 	SealText     string        // what the printed symbol carries
+	// Timestamp is the time of the signature timestamp; zero without one.
+	Timestamp time.Time
+	// TimestampOwed says why there is no timestamp although one was asked for and
+	// may be owed (see [Timestamp]); "" otherwise.
+	TimestampOwed string
 }
 
 // A Digest is a SHA-256; as text it is hexadecimal.

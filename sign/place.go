@@ -25,12 +25,15 @@ type placement struct {
 // newPlacement finds the page and, for a stamp, its rectangle; without a stamp
 // the rectangle is empty, which makes the signature invisible (ISO 32000-2,
 // 12.7.5.5).
-func newPlacement(f *pdf.File, opt *Options) (*placement, error) {
-	n := opt.Page
+func (d *Document) newPlacement() (*placement, error) {
+	if d.fill != nil {
+		return d.placeExisting()
+	}
+	opt, n := &d.opt, d.opt.Page
 	if n == 0 {
 		n = -1
 	}
-	page, err := f.Page(n)
+	page, err := d.file.Page(n)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +44,10 @@ func newPlacement(f *pdf.File, opt *Options) (*placement, error) {
 	if err := p.size(opt); err != nil {
 		return nil, err
 	}
-	if err := p.put(opt.At); err != nil {
+	if opt.Corner < BottomRight || opt.Corner > TopLeft {
+		return nil, &PlacementError{Page: page.Number, What: "is in no corner"}
+	}
+	if err := p.put(p.where(opt)); err != nil {
 		return nil, err
 	}
 	return p, p.check(opt.Stamp)
@@ -66,15 +72,26 @@ func (p *placement) size(opt *Options) error {
 	return nil
 }
 
+// points is the size of the page as people see it.
+func (p *placement) points() (w, h float64) {
+	w, h = p.page.Size()
+	return w * p.page.UserUnit, h * p.page.UserUnit
+}
+
+// where is the stamp's lower left corner.
+func (p *placement) where(opt *Options) Point {
+	if opt.At != nil {
+		return *opt.At
+	}
+	w, h := p.points()
+	return p.corner(opt, w, h)
+}
+
 // put checks that the stamp lies on the page. The tolerance of a hundredth of
 // a point is for coordinates that were rounded.
-func (p *placement) put(at *Point) error {
-	w, h := p.page.Size()
+func (p *placement) put(at Point) error {
+	w, h := p.points()
 	unit := p.page.UserUnit
-	w, h = w*unit, h*unit
-	if at == nil {
-		at = &Point{X: w - defaultMargin - p.width, Y: defaultMargin}
-	}
 	p.seen = pdf.Rect{LLX: at.X, LLY: at.Y, URX: at.X + p.width, URY: at.Y + p.height}
 	bad := &PlacementError{Page: p.page.Number, Width: w, Height: h, Rect: p.seen}
 	for _, v := range [...]float64{at.X, at.Y, p.width, p.height} {
@@ -108,8 +125,8 @@ func (p *placement) check(s *Stamp) error {
 	err = artwork.Check(s.artwork(p.width, p.height), edge)
 	var size *artwork.SizeError
 	if errors.As(err, &size) {
-		w, h := p.page.Size()
-		return &PlacementError{Page: p.page.Number, Width: w * p.page.UserUnit, Height: h * p.page.UserUnit, Rect: p.seen,
+		w, h := p.points()
+		return &PlacementError{Page: p.page.Number, Width: w, Height: h, Rect: p.seen,
 			What: fmt.Sprintf("is too small to be read from paper: it takes %.1f x %.1f pt", size.MinWidth+0.05, size.MinHeight+0.05)}
 	}
 	if err != nil {
@@ -129,4 +146,34 @@ func (p *placement) addWidget(u *pdf.Update, f *pdf.File, widget pdf.Ref) error 
 	page["Annots"] = append(annots[:len(annots):len(annots)], widget)
 	u.Set(p.page.Ref, page)
 	return nil
+}
+
+// Corner is a corner of the page as people see it.
+type Corner int
+
+// The corners. The zero value is where stamps stand by custom.
+const (
+	BottomRight Corner = iota
+	BottomLeft
+	TopRight
+	TopLeft
+)
+
+// Millimetres gives points.
+func Millimetres(mm float64) float64 { return mm * 72 / 25.4 }
+
+// corner is the lower left point of a box in a corner of a page of that size.
+func (p *placement) corner(opt *Options, w, h float64) Point {
+	margin := opt.Margin
+	if margin == 0 {
+		margin = defaultMargin
+	}
+	at := Point{X: w - margin - p.width, Y: margin}
+	if opt.Corner == BottomLeft || opt.Corner == TopLeft {
+		at.X = margin
+	}
+	if opt.Corner == TopLeft || opt.Corner == TopRight {
+		at.Y = h - margin - p.height
+	}
+	return at
 }

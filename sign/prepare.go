@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"github.com/seed-574216e4/meterai/sign/cms"
+	"github.com/seed-574216e4/meterai/sign/tsa"
 )
 
 // preparedVersion is the version of the JSON form of [Prepared].
@@ -25,6 +26,7 @@ type Prepared struct {
 	Update      []byte // what will be appended to the source
 	Contents    int    // offset in Update of the '<' of /Contents
 	Size        int    // bytes of /Contents with its brackets
+	Room        int    `json:",omitempty"` // bytes of it for a timestamp; zero without
 	Result      Result
 }
 
@@ -62,6 +64,7 @@ func (d *Document) prepare(h hash.Hash, cred *Credential, is Issue) (*Prepared, 
 		Update:      l.update,
 		Contents:    l.contents,
 		Size:        l.size,
+		Room:        l.room,
 		Result:      l.result,
 	}, nil
 }
@@ -83,12 +86,24 @@ func (p *Prepared) Digest(alg cms.Algorithm) []byte {
 // to w. A source that is not the prepared one gives [ErrChanged], a prepared
 // document that was changed a *[PreparedError], both after some of the source
 // was written; a signature that does not verify a *cms.VerifyError before that.
-// ECDSA signatures are in DER.
+// ECDSA signatures are in DER. A document that was prepared for a timestamp is
+// finished with [Prepared.FinishTimestamped] only.
 func (p *Prepared) Finish(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, cred *Credential, signature []byte) (*Result, error) {
+	return p.FinishTimestamped(ctx, w, r, size, cred, signature, nil)
+}
+
+// FinishTimestamped is [Prepared.Finish] that gets a signature timestamp first; of t
+// its Authority and Owed count, since the room was made when the document was
+// prepared. When there is no token and none may be owed, nothing was written and the
+// error is a *[TimestampError]: the same call may be made again later.
+func (p *Prepared) FinishTimestamped(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, cred *Credential, signature []byte, t *Timestamp) (*Result, error) {
 	if cred == nil {
 		return nil, ErrNoKey
 	}
 	if err := p.check(cred); err != nil {
+		return nil, err
+	}
+	if err := p.checkTimestamp(t); err != nil {
 		return nil, err
 	}
 	if size != p.Result.SourceLength {
@@ -96,7 +111,7 @@ func (p *Prepared) Finish(ctx context.Context, w io.Writer, r io.ReaderAt, size 
 	}
 	done := *p
 	done.Update = bytes.Clone(p.Update)
-	if err := done.embed(cred, signature); err != nil {
+	if err := done.complete(ctx, cred, signature, t); err != nil {
 		return nil, err
 	}
 	sum, signed := sha256.New(), cred.template.Algorithm.Hash().New()
@@ -132,18 +147,30 @@ func (p *Prepared) check(cred *Credential) error {
 	return nil
 }
 
-// embed checks the signature and puts the CMS into the update.
-func (p *Prepared) embed(cred *Credential, signature []byte) error {
-	if err := cred.template.Check(p.Attributes, signature); err != nil {
-		return fmt.Errorf("sign: the signature is not the certificate's: %w", err)
+// checkTimestamp refuses a timestamp that was not prepared for, and none where one was.
+func (p *Prepared) checkTimestamp(t *Timestamp) error {
+	switch {
+	case t == nil && p.Room != 0:
+		return &PreparedError{What: "it was prepared for a timestamp"}
+	case t == nil:
+		return nil
+	case t.Authority == nil:
+		return &PreparedError{What: "no authority is given for its timestamp"}
+	case p.Room <= 0:
+		return &PreparedError{What: "it was not prepared for a timestamp"}
 	}
-	der, err := cred.template.Finish(p.Attributes, signature)
+	return nil
+}
+
+// embed puts the CMS with its timestamp, which may be nil, into the update.
+func (p *Prepared) embed(cred *Credential, signature []byte, token *tsa.Token) error {
+	der, err := cred.template.Finish(p.Attributes, signature, unsigned(token)...)
 	if err != nil {
 		return fmt.Errorf("sign: %w", err)
 	}
 	room := p.Update[p.Contents+1 : p.Contents+p.Size-1]
 	if hex.EncodedLen(len(der)) > len(room) {
-		return &PreparedError{What: fmt.Sprintf("the signature takes %d bytes, reserved are %d", len(der), len(room)/2)}
+		return &RoomError{Need: len(der), Have: len(room) / 2}
 	}
 	hex.Encode(room, der)
 	return nil

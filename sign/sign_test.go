@@ -34,6 +34,9 @@ func TestStampEveryShape(t *testing.T) {
 			switch f.Expect {
 			case pdfs.Encrypted:
 				require.ErrorIs(t, err, pdf.ErrEncrypted)
+			case pdfs.Restricted:
+				var access *sign.AccessError
+				require.ErrorAs(t, err, &access)
 			case pdfs.CertifiedP1, pdfs.CertifiedP2, pdfs.CertifiedP3:
 				require.ErrorIs(t, err, sign.ErrCertified)
 			case pdfs.NotPDF:

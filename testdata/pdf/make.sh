@@ -48,8 +48,15 @@ qpdf "${fixed[@]}" --linearize --object-streams=generate forty-pages.pdf lineari
 crypt=(--static-id --static-aes-iv)
 qpdf "${crypt[@]}" --encrypt "" pemilik 256 -- classic.pdf encrypted-aes256.pdf
 qpdf "${crypt[@]}" --encrypt rahasia pemilik 256 -- classic.pdf encrypted-password.pdf
+qpdf "${crypt[@]}" --encrypt "" pemilik 256 --modify=form -- classic.pdf encrypted-restricted.pdf
+qpdf "${crypt[@]}" --object-streams=generate --encrypt "" pemilik 256 --force-R5 -- form.pdf encrypted-r5.pdf
+qpdf "${crypt[@]}" --object-streams=generate --encrypt "" pemilik 128 --use-aes=y -- form.pdf encrypted-aes128.pdf
+crypt+=(--allow-weak-crypto)
+qpdf "${crypt[@]}" --encrypt "" pemilik 40 -- classic.pdf encrypted-rc4-40.pdf
+qpdf "${crypt[@]}" --encrypt "" pemilik 128 --use-aes=n -- form.pdf encrypted-rc4-128.pdf
 pdftocairo -pdf surat-pernyataan.pdf cairo.pdf
 gs -q -dNOPAUSE -dBATCH -sDEVICE=pdfwrite -sOutputFile=ghostscript.pdf surat-pernyataan.pdf
+qpdf "${crypt[@]}" --encrypt rahasia pemilik 128 --force-V4 --cleartext-metadata -- ghostscript.pdf encrypted-metadata.pdf
 mutool clean -gggg -z surat-pernyataan.pdf mupdf.pdf
 "$python" "$here/make.py" plain "$out"
 # These two write the time of day; another of the same length takes its place.

@@ -23,7 +23,8 @@ type Expect string
 // What may be expected.
 const (
 	Stampable    Expect = "stampable"      // stamp it
-	Encrypted    Expect = "encrypted"      // refuse: encrypted, whether or not the user password is empty
+	Encrypted    Expect = "encrypted"      // refuse without File.Password, stamp with it
+	Restricted   Expect = "restricted"     // refuse without the owner's password: the author permits no new form fields
 	CertifiedP1  Expect = "certified, P=1" // refuse: certified, no changes allowed (ISO 32000-2, 12.8.2.2)
 	CertifiedP2  Expect = "certified, P=2" // form filling and signing existing fields only: say so before stamping
 	NotPDF       Expect = "not a PDF"      // refuse: nothing of a PDF file in it
@@ -32,13 +33,17 @@ const (
 	BeyondLimits Expect = "beyond limits"  // refuse: within the grammar, but built to exhaust its reader
 )
 
+// OwnerPassword is the owner password of every encrypted file.
+const OwnerPassword = "pemilik"
+
 // File is one file and what is expected of it.
 type File struct {
 	Name       string // such as "classic.pdf"; checked-in files are at testdata/pdf/Name
 	Pages      int    // number of pages, 0 when nobody can say
 	Shows      string // what is special about it
 	Expect     Expect
-	Signatures int // signatures it has already, all intact
+	Signatures int    // signatures it has already, all intact
+	Password   string // user password of an encrypted file; the owner's is OwnerPassword
 	data       func() []byte
 }
 

@@ -84,10 +84,14 @@ func TestQPDFHasNoComplaint(t *testing.T) {
 		t.Run(f.Name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), f.Name)
 			require.NoError(t, os.WriteFile(path, f.Bytes(), 0o600))
-			if f.Name == "encrypted-password.pdf" {
+			if f.Expect == pdfs.Encrypted {
 				out, err := run("--check", path)
 				require.Error(t, err)
 				require.Contains(t, out, "invalid password")
+				for _, password := range []string{f.Password, pdfs.OwnerPassword} {
+					out, err = run("--check", "--password="+password, path)
+					require.NoError(t, err, out)
+				}
 				return
 			}
 			checkClean(t, run, path, f.Pages)
