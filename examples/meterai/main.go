@@ -87,7 +87,7 @@ func newRoot() *cobra.Command {
 		return usage("%v; see '%s --help'", err, cmd.CommandPath())
 	})
 	root.AddCommand(newInit(), newCredit(), newGrant(), newStamp(), newVerify(), newSeal(),
-		newBalance(), newHistory(), newVoid(), newSweep(), newFence(), newAudit(), newAffected())
+		newBalance(), newHistory(), newVoid(), newSweep(), newFence(), newPKI(), newAudit(), newAffected())
 	return root
 }
 

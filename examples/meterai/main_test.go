@@ -111,13 +111,47 @@ func TestSameKeyWritesTheIdenticalDocument(t *testing.T) {
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, errOut, "digest")
 	require.Equal(t, 8, available(t, dir))
+
+	var said struct {
+		File, Out, Serial, Account string
+		Replayed                   bool
+		Warnings                   []string
+	}
+	writeInput(t, in, "classic.pdf")
+	for _, replayed := range []bool{false, true} {
+		require.NoError(t, json.Unmarshal([]byte(ok(t, "stamp", "--dir", dir, "--account", "me", "--key", "j", "--in", in, "--out", first, "--json")), &said))
+		require.Equal(t, []any{in, first, "me", replayed}, []any{said.File, said.Out, said.Account, said.Replayed})
+		n, err := serial.Parse(said.Serial)
+		require.NoError(t, err)
+		require.Equal(t, n.String(), said.Serial)
+		require.NotNil(t, said.Warnings)
+	}
+}
+
+// TestCornerAndField: the place by name.
+func TestCornerAndField(t *testing.T) {
+	dir, in := demo(t)
+	out := filepath.Join(t.TempDir(), "out.pdf")
+	ok(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out, "--corner", "top-left", "--margin", "20")
+	require.Contains(t, ok(t, "history", "--dir", dir, "--account", "me"), "stamped")
+	for _, args := range [][]string{
+		{"--corner", "middle"}, {"--field", "f", "--page", "1"}, {"--field", "f", "--corner", "top-left"}, {"--field", "f", "--at", "1,1"},
+	} {
+		code, _, _ := meterai(t, append([]string{"stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out}, args...)...)
+		require.Equal(t, exitUsage, code, args)
+	}
+	writeInput(t, in, "form.pdf")
+	code, _, errOut := meterai(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out, "--field", "none")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, errOut, `signature field "none" is not in the document`)
+	require.Equal(t, 9, available(t, dir))
 }
 
 // Whatever is refused takes no unit and leaves no file.
 func TestRefusalsTakeNoUnit(t *testing.T) {
 	dir, in := demo(t)
 	out := filepath.Join(t.TempDir(), "out.pdf")
-	for name, expect := range map[string]string{"encrypted-aes256.pdf": "encrypted", "certified-p1.pdf": "certified"} {
+	for name, expect := range map[string]string{"encrypted-password.pdf": "encrypted", "certified-p1.pdf": "certified"} {
 		writeInput(t, in, name)
 		code, _, errOut := meterai(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out)
 		require.Equal(t, exitFailed, code)
@@ -135,7 +169,7 @@ func TestRefusalsTakeNoUnit(t *testing.T) {
 func TestManyDocuments(t *testing.T) {
 	dir, _ := demo(t)
 	inDir, outDir := t.TempDir(), filepath.Join(t.TempDir(), "out")
-	for _, name := range []string{"classic.pdf", "form.pdf", "linearized.pdf", "encrypted-aes256.pdf"} {
+	for _, name := range []string{"classic.pdf", "form.pdf", "linearized.pdf", "encrypted-password.pdf"} {
 		writeInput(t, filepath.Join(inDir, name), name)
 	}
 	var out, errOut bytes.Buffer

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,8 +29,11 @@ type stampFlags struct {
 	in, out           string
 	inDir, outDir     string
 	page, workers     int
-	at, level, tsa    string
+	at, corner, field string
+	margin            float64
+	level, tsa        string
 	algorithm, reason string
+	asJSON            bool
 }
 
 func newStamp() *cobra.Command {
@@ -63,10 +68,14 @@ the same bytes are one document and share one stamp.`,
 	fl.IntVar(&f.workers, "workers", 4, "documents in work at a time with --in-dir")
 	fl.IntVar(&f.page, "page", 0, "page of the stamp, from 1 (default: the last)")
 	fl.StringVar(&f.at, "at", "", "X,Y of the stamp's lower left corner in points (default: bottom right)")
+	fl.StringVar(&f.corner, "corner", "bottom-right", "corner of the page: bottom-right, bottom-left, top-right or top-left")
+	fl.Float64Var(&f.margin, "margin", 0, "distance from the edges in the corner, in points (default: 36)")
+	fl.StringVar(&f.field, "field", "", "name of an empty signature field of the document to stamp into")
 	fl.StringVar(&f.level, "level", "b-b", "PAdES level; this version makes b-b")
 	fl.StringVar(&f.tsa, "tsa", "", "URL of a timestamp authority, for levels above b-b")
 	fl.StringVar(&f.algorithm, "algorithm", "p256", "key of the signature: p256 or rsa")
 	fl.StringVar(&f.reason, "reason", "", "free text for the signature's reason")
+	fl.BoolVar(&f.asJSON, "json", false, "one JSON object a document")
 	required(cmd, "account")
 	return cmd
 }
@@ -95,9 +104,18 @@ func (f *stampFlags) check() error {
 		return usage("--page counts from 1")
 	case f.workers < 1 || f.workers > 256:
 		return usage("--workers is between 1 and 256")
+	case f.field != "" && (f.page != 0 || f.at != "" || f.corner != "bottom-right" || f.margin != 0):
+		return usage("--field says where the stamp stands; leave --page, --at, --corner and --margin out")
+	}
+	if _, ok := corners[f.corner]; !ok {
+		return usage("--corner is bottom-right, bottom-left, top-right or top-left, not %q", f.corner)
 	}
 	_, err := parsePoint(f.at)
 	return err
+}
+
+var corners = map[string]sign.Corner{
+	"bottom-right": sign.BottomRight, "bottom-left": sign.BottomLeft, "top-right": sign.TopRight, "top-left": sign.TopLeft,
 }
 
 // parsePoint reads "X,Y"; nil for "".
@@ -140,11 +158,10 @@ func (f *stampFlags) run(cmd *cobra.Command) error {
 		if err != nil {
 			return err
 		}
-		for _, w := range r.warnings {
+		for _, w := range r.Warnings {
 			fmt.Fprintln(cmd.ErrOrStderr(), "meterai: note: "+w)
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", r.number.Grouped(), f.out)
-		return err
+		return s.say(cmd, r)
 	})
 }
 
@@ -154,15 +171,31 @@ func (f *stampFlags) options(p *pki.PKI) sign.Options {
 		Stamp:  &sign.Stamp{Value: tariff, Currency: currency, Specimen: true, Seal: p.SealP256},
 		Page:   f.page,
 		At:     at,
+		Corner: corners[f.corner],
+		Margin: f.margin,
+		Field:  f.field,
 		Reason: f.reason,
 	}
 }
 
-// A stamping is what became of one document.
+// A stamping is what became of one document, and the JSON of stamp, one line a
+// document.
 type stamping struct {
-	number   serial.Number
-	again    bool // it had been stamped before, no unit was taken
-	warnings []string
+	File     string        `json:"file"`
+	Out      string        `json:"out"`
+	Serial   serial.Number `json:"serial"`
+	Account  string        `json:"account"`
+	Time     time.Time     `json:"time"`     // that the signature claims
+	Replayed bool          `json:"replayed"` // it had been stamped before, no unit was taken
+	Warnings []string      `json:"warnings"`
+}
+
+func (s *stamper) say(cmd *cobra.Command, r *stamping) error {
+	if s.asJSON {
+		return json.NewEncoder(cmd.OutOrStdout()).Encode(r)
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", r.Serial.Grouped(), r.Out)
+	return err
 }
 
 // stamp stamps one document. The sink keeps the update alone: with the input,
@@ -204,9 +237,10 @@ func (s *stamper) stamp(ctx context.Context, in, out string) (*stamping, error) 
 	if err := s.write(ctx, dst, src, size, request.Digest, receipt); err != nil {
 		return nil, fmt.Errorf("%s has serial %s, but %s could not be written; run the command again: %w", in, receipt.Number, out, err)
 	}
-	done := &stamping{number: receipt.Number, again: receipt.Replayed, warnings: doc.Warnings()}
-	if done.again {
-		done.warnings = append(done.warnings, "this input was stamped before: the same document was written, no unit was taken")
+	done := &stamping{File: in, Out: out, Serial: receipt.Number, Account: receipt.Account, Time: receipt.Time,
+		Replayed: receipt.Replayed, Warnings: append([]string{}, doc.Warnings()...)}
+	if done.Replayed {
+		done.Warnings = append(done.Warnings, "this input was stamped before: the same document was written, no unit was taken")
 	}
 	return done, nil
 }

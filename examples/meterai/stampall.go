@@ -44,11 +44,10 @@ func (s *stamper) stampAll(cmd *cobra.Command) error {
 				fmt.Fprintln(cmd.ErrOrStderr(), "meterai: "+oneLine(err.Error()))
 				return ctx.Err()
 			}
-			if r.again {
+			if r.Replayed {
 				again++
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), r.number.Grouped()+" "+filepath.Join(s.outDir, name))
-			return err
+			return s.say(cmd, r)
 		})
 	}
 	err = group.Wait()
