@@ -17,12 +17,13 @@ const module = "github.com/seed-574216e4/meterai/"
 // may import directly. A package that is not listed may import none. Tests
 // that stand outside of their package may use testdata.
 var mayImport = map[string][]string{
+	"pdf/content":           {"pdf"},
 	"serial/postgres":       {"serial"},
 	"serial/sqlite":         {"serial"},
 	"serial/storetest":      {"serial"},
 	"sign/seal":             {"serial"},
 	"sign/internal/artwork": {"serial", "sign/seal"},
-	"sign":                  {"pdf", "serial", "sign/cms", "sign/internal/artwork", "sign/ltv", "sign/seal", "sign/tsa"},
+	"sign":                  {"pdf", "pdf/content", "serial", "sign/cms", "sign/internal/artwork", "sign/ltv", "sign/seal", "sign/tsa"},
 	"sign/tsa":              {"sign/cms"},
 	"verify":                {"pdf", "serial", "sign/cms", "sign/seal"},
 }

@@ -2,6 +2,7 @@ package tsa_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto"
 	"crypto/x509"
@@ -12,6 +13,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -233,6 +235,59 @@ func TestUnreachable(t *testing.T) {
 	require.ErrorAs(t, err, &unknown)
 }
 
+// behind puts a server before the service that changes its answers.
+func behind(t *testing.T, srv *pkiserver.Running, change func(w http.ResponseWriter, body []byte)) *httptest.Server {
+	t.Helper()
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := httptest.NewRecorder()
+		srv.ServeHTTP(rec, r)
+		change(w, rec.Body.Bytes())
+	}))
+	t.Cleanup(front.Close)
+	return front
+}
+
+func TestAnswersOnTheWay(t *testing.T) {
+	srv := serve(t)
+	for name, c := range map[string]struct {
+		change func(w http.ResponseWriter, body []byte)
+		want   error // nil: a token
+	}{
+		"as it is": {func(w http.ResponseWriter, b []byte) { _, _ = w.Write(b) }, nil},
+		"granted with modifications": {func(w http.ResponseWriter, b []byte) {
+			b[bytes.Index(b, []byte{0x30, 3, 2, 1, 0})+4] = 1
+			_, _ = w.Write(b)
+		}, nil},
+		"another content type": {func(w http.ResponseWriter, b []byte) {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = w.Write(b)
+		}, nil},
+		"packed although nobody asked": {func(w http.ResponseWriter, b []byte) {
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			_, _ = z.Write(make([]byte, 64<<20))
+			_ = z.Close()
+		}, tsa.ErrToken},
+		"broken off": {func(w http.ResponseWriter, b []byte) {
+			w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+			_, _ = w.Write(b[:len(b)/2])
+			panic(http.ErrAbortHandler)
+		}, tsa.ErrRetry},
+		"broken off before it began": {func(http.ResponseWriter, []byte) { panic(http.ErrAbortHandler) }, tsa.ErrRetry},
+	} {
+		t.Run(name, func(t *testing.T) {
+			front := behind(t, srv, c.change)
+			_, err := client(t, nil, front.URL+"/tsa").Timestamp(within(t), crypto.SHA256, digest())
+			if c.want == nil {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, c.want)
+			requirePrintable(t, err)
+		})
+	}
+}
+
 func TestFailover(t *testing.T) {
 	bad, good := serve(t), serve(t)
 	var now sync.Mutex
@@ -289,10 +344,14 @@ func TestFailover(t *testing.T) {
 	require.Equal(t, 401, status.Status)
 	requirePrintable(t, err)
 
-	// A resting server is still asked when there is nobody else.
-	good.SetFault("/tsa", pkiserver.Fault{HTTPStatus: 500})
+	// A resting server is still asked when there is nobody else, and when it then
+	// answers it has rested enough.
 	bad.SetFault("/tsa", pkiserver.Fault{})
+	counts(4, 4)
 	ask()
+	counts(5, 5)
+	ask()
+	counts(6, 5)
 }
 
 func TestFailoverOfTimestampers(t *testing.T) {

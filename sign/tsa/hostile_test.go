@@ -3,7 +3,9 @@ package tsa_test
 import (
 	"bytes"
 	"crypto"
+	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"crypto/x509/pkix"
 	"slices"
 	"strings"
@@ -78,6 +80,26 @@ func loose(b []byte) []byte {
 	return slices.Concat([]byte{b[0], 0x80}, b[n:], []byte{0, 0})
 }
 
+// signedAgain changes the signed attributes of a token and signs them.
+func signedAgain(t testing.TB, id *pki.Identity, honest []byte, change func([][]byte) [][]byte) []byte {
+	t.Helper()
+	return at(t, honest, func(signer []byte) []byte {
+		_, l := parts(t, signer)
+		_, attrs := parts(t, l[3])
+		set := tlv(0x31, change(attrs)...)
+		sum := sha256.Sum256(set)
+		value, err := id.Key.Sign(rand.Reader, sum[:], crypto.SHA256)
+		require.NoError(t, err)
+		set[0] = 0xa0
+		return tlv(0x30, l[0], l[1], l[2], set, l[4], tlv(4, value))
+	}, 1, 0, 4, 0)
+}
+
+// ess says whether an attribute is ESS signing-certificate-v2.
+func ess(attribute []byte) bool {
+	return bytes.Contains(attribute, []byte{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 0x10, 2, 0x2f})
+}
+
 func TestHostileTokens(t *testing.T) {
 	p := specimen(t)
 	honest := token(t, &p.TSA, nil)
@@ -96,6 +118,9 @@ func TestHostileTokens(t *testing.T) {
 		"honest":                      {honest, ""},
 		"indefinite lengths":          {loose(at(t, honest, loose, inner)), ""},
 		"content in pieces":           {at(t, honest, func(b []byte) []byte { _, v, _ := cut(t, b); return tlv(0x24, tlv(4, v[:9]), tlv(4, v[9:])) }, inner, sd, encap, 1, 0), ""},
+		"attributes signed again":     {signedAgain(t, &p.TSA, honest, func(l [][]byte) [][]byte { return l }), ""},
+		"no ESS attribute":            {signedAgain(t, &p.TSA, honest, func(l [][]byte) [][]byte { return slices.DeleteFunc(l, ess) }), tsa.ReasonCertificate},
+		"ESS of another certificate":  {signedAgain(t, &p.TSA, honest, func(l [][]byte) [][]byte { return exchanged(l, p.TSA.Cert, p.OCSP.Cert) }), tsa.ReasonCertificate},
 		"nothing":                     {nil, tsa.ReasonMalformed},
 		"a number":                    {[]byte{2, 1, 1}, tsa.ReasonMalformed},
 		"bytes after":                 {append(bytes.Clone(honest), 0), tsa.ReasonMalformed},
@@ -156,6 +181,15 @@ func TestHostileTokens(t *testing.T) {
 			requirePrintable(t, err)
 		})
 	}
+}
+
+// exchanged puts the hash of another certificate into the ESS attribute.
+func exchanged(l [][]byte, from, to *x509.Certificate) [][]byte {
+	a, b := sha256.Sum256(from.Raw), sha256.Sum256(to.Raw)
+	for i := range l {
+		l[i] = bytes.ReplaceAll(l[i], a[:], b[:])
+	}
+	return l
 }
 
 // signedContent is the content of an honest token with another serial number.
