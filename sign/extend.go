@@ -102,7 +102,13 @@ type extender struct {
 
 // source is the document with the revisions that were made so far.
 func (x *extender) source() (io.ReaderAt, int64) {
-	return &joined{first: x.r, size: x.size, rest: x.update}, x.size + int64(len(x.update))
+	return Join(x.r, x.size, x.update), x.size + int64(len(x.update))
+}
+
+// Join reads a source of that size and the update after it as one document,
+// which need not be written for that.
+func Join(r io.ReaderAt, size int64, update []byte) io.ReaderAt {
+	return &joined{first: r, size: size, rest: update}
 }
 
 // joined is a file and bytes after it.

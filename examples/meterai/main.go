@@ -86,7 +86,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%v; see '%s --help'", err, cmd.CommandPath())
 	})
-	root.AddCommand(newInit(), newCredit(), newGrant(), newStamp(), newVerify(), newSeal(),
+	root.AddCommand(newInit(), newCredit(), newGrant(), newStamp(), newExtend(), newVerify(), newSeal(),
 		newBalance(), newHistory(), newVoid(), newSweep(), newFence(), newPKI(), newAudit(), newAffected())
 	return root
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/seed-574216e4/meterai/pdf"
 	"github.com/seed-574216e4/meterai/serial"
 	"github.com/seed-574216e4/meterai/sign"
+	"github.com/seed-574216e4/meterai/sign/tsa"
 	"github.com/seed-574216e4/meterai/testdata/pki"
 )
 
@@ -31,7 +32,7 @@ type stampFlags struct {
 	page, workers     int
 	at, corner, field string
 	margin            float64
-	level, tsa        string
+	levels            levelFlags
 	algorithm, reason string
 	asJSON            bool
 }
@@ -71,8 +72,8 @@ the same bytes are one document and share one stamp.`,
 	fl.StringVar(&f.corner, "corner", "bottom-right", "corner of the page: bottom-right, bottom-left, top-right or top-left")
 	fl.Float64Var(&f.margin, "margin", 0, "distance from the edges in the corner, in points (default: 36)")
 	fl.StringVar(&f.field, "field", "", "name of an empty signature field of the document to stamp into")
-	fl.StringVar(&f.level, "level", "b-b", "PAdES level; this version makes b-b")
-	fl.StringVar(&f.tsa, "tsa", "", "URL of a timestamp authority, for levels above b-b")
+	f.levels.add(cmd, "b-b")
+	fl.BoolVar(&f.levels.owed, "owed", false, "stamp at b-b when no timestamp can be had; 'meterai extend' makes it good later")
 	fl.StringVar(&f.algorithm, "algorithm", "p256", "key of the signature: p256 or rsa")
 	fl.StringVar(&f.reason, "reason", "", "free text for the signature's reason")
 	fl.BoolVar(&f.asJSON, "json", false, "one JSON object a document")
@@ -81,17 +82,11 @@ the same bytes are one document and share one stamp.`,
 }
 
 func (f *stampFlags) check() error {
-	switch f.level {
-	case "b-b":
-	case "b-t", "b-lt", "b-lta":
-		return usage("--level %s is not supported by this version, which makes b-b", f.level)
-	default:
-		return usage("--level is b-b, b-t, b-lt or b-lta, not %q", f.level)
+	if err := f.levels.check(); err != nil {
+		return err
 	}
 	one, many := f.in != "" || f.out != "", f.inDir != "" || f.outDir != ""
 	switch {
-	case f.tsa != "":
-		return usage("--tsa is for levels above b-b, which this version does not make")
 	case one == many:
 		return usage("give --in and --out, or --in-dir and --out-dir")
 	case one && (f.in == "" || f.out == ""):
@@ -138,6 +133,7 @@ type stamper struct {
 	ledger     *ledger
 	credential *sign.Credential
 	options    sign.Options
+	levels     *levels
 }
 
 func (f *stampFlags) run(cmd *cobra.Command) error {
@@ -149,8 +145,13 @@ func (f *stampFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	lv, err := f.levels.open(f.home, p)
+	if err != nil {
+		return err
+	}
 	return f.withLedger(cmd.Context(), func(l *ledger) error {
-		s := &stamper{stampFlags: f, ledger: l, credential: cred, options: f.options(p)}
+		s := &stamper{stampFlags: f, ledger: l, credential: cred, options: f.options(p), levels: lv}
+		s.options.Timestamp = lv.signature()
 		if f.inDir != "" {
 			return s.stampAll(cmd)
 		}
@@ -223,9 +224,15 @@ func (s *stamper) stamp(ctx context.Context, in, out string) (*stamping, error) 
 		return nil, err
 	}
 	defer dst.discard()
+	owed := ""
 	receipt, err := s.ledger.Redeem(ctx, request, func(ctx context.Context, r serial.Reservation, w io.Writer) error {
-		update, _, err := doc.Update(ctx, s.credential, sign.Issue{Number: r.Number, Time: r.Time})
+		update, res, err := doc.Update(ctx, s.credential, sign.Issue{Number: r.Number, Time: r.Time})
 		if err != nil {
+			return err
+		}
+		if res.TimestampOwed != "" {
+			owed = res.TimestampOwed
+		} else if update, err = s.levels.complete(ctx, src, size, update); err != nil {
 			return err
 		}
 		_, err = w.Write(update)
@@ -239,6 +246,9 @@ func (s *stamper) stamp(ctx context.Context, in, out string) (*stamping, error) 
 	}
 	done := &stamping{File: in, Out: out, Serial: receipt.Number, Account: receipt.Account, Time: receipt.Time,
 		Replayed: receipt.Replayed, Warnings: append([]string{}, doc.Warnings()...)}
+	if owed != "" {
+		done.Warnings = append(done.Warnings, "stamped at b-b, the timestamp is owed ("+owed+"); 'meterai extend' makes it good")
+	}
 	if done.Replayed {
 		done.Warnings = append(done.Warnings, "this input was stamped before: the same document was written, no unit was taken")
 	}
@@ -256,7 +266,7 @@ func (s *stamper) request(ctx context.Context, doc *sign.Document) (serial.Reque
 		io.WriteString(h, s.account)
 		request.Key = hex.AppendEncode(nil, h.Sum(nil))
 	}
-	request.Profile = fmt.Sprintf("%s %s %s", s.level, s.algorithm, s.reason)
+	request.Profile = fmt.Sprintf("%s %s %s", s.stampFlags.levels.level, s.algorithm, s.reason)
 	return request, nil
 }
 
@@ -271,6 +281,8 @@ func explain(in string, err error) error {
 		hint = "credit the account first"
 	case errors.Is(err, pdf.ErrEncrypted):
 		hint = "remove the encryption first, with qpdf --decrypt for example; no unit was taken"
+	case errors.Is(err, tsa.ErrRetry):
+		hint = "run the command again later: the unit is held for this document; or stamp with --owed"
 	case errors.Is(err, sign.ErrCertified), errors.Is(err, pdf.ErrDamaged), errors.Is(err, pdf.ErrNotPDF):
 		hint = "no unit was taken"
 	default:
