@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-574216e4/meterai/pdf"
+	"github.com/seed-574216e4/meterai/testdata/pdfs"
 )
 
 // bigFile has n objects besides a page tree of one page and a form; kind says
@@ -103,4 +104,20 @@ func TestOpenIsCheap(t *testing.T) {
 	before := heap()
 	openAndLook(t, large)
 	require.Less(t, heap()-before, int64(100_000))
+}
+
+// BenchmarkOpenEncrypted opens a file of one page with the empty password and
+// decodes the page: what a password costs, of which revision 6 means to be slow.
+func BenchmarkOpenEncrypted(b *testing.B) {
+	for _, name := range []string{"classic.pdf", "encrypted-rc4-40.pdf", "encrypted-aes128.pdf", "encrypted-aes256.pdf"} {
+		file, err := pdfs.Get(name)
+		require.NoError(b, err)
+		data := file.Bytes()
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				require.NotEmpty(b, content(b, open(b, data)))
+			}
+		})
+	}
 }

@@ -72,7 +72,7 @@ func TestEncryptLeadsNowhere(t *testing.T) {
 	k := newLock(t, 4, "AESV2")
 	for _, c := range []struct{ encrypt, object string }{
 		{"99 0 R", "null"}, {"0 0 R", "null"}, {"9 1 R", "null"}, {"[]", "null"}, {"(x)", "null"}, {"5", "null"}, {"true", "null"},
-		{"20 0 R", "20 0 R"}, {"20 0 R", "[]"}, {"20 0 R", "(x)"}, {"20 0 R", "<<>>"}, {"20 0 R", "<</Filter 20 0 R>>"},
+		{"20 0 R", "20 0 R"}, {"20 0 R", "9 0 R"}, {"20 0 R", "[]"}, {"20 0 R", "(x)"}, {"20 0 R", "<<>>"}, {"20 0 R", "<</Filter 20 0 R>>"},
 		{"20 0 R", "<</Length 0/Filter/Standard>>stream\n\nendstream"}, {"20 0 R", "<</Filter"},
 	} {
 		b := k.start().obj(20, c.object)
@@ -352,6 +352,36 @@ func TestHashOfRevision6Ends(t *testing.T) {
 		_, err := openWith(t, data, fmt.Sprint("password ", i)).Encryption()
 		require.ErrorIs(t, err, pdf.ErrEncrypted)
 	}
+}
+
+// Each revision may have an encryption of its own, whose passwords cost time; an
+// honest file has one.
+func TestEncryptionOfManyRevisions(t *testing.T) {
+	k := newLock(t, 5, "AESV3")
+	b := newBuilder().onePage()
+	for i := range 40 {
+		k.entries["U"] = hexText(fmt.Sprintf("%048d", i))
+		b.obj(9, k.dict()).table(lockTrailer)
+	}
+	for range 40 {
+		b.obj(10, "10").table(lockTrailer)
+	}
+	f := open(t, b.Bytes())
+	var limit *pdf.LimitError
+	locked, refused := 0, 0
+	for i := 79; i >= 0; i-- {
+		old, err := f.At(i)
+		require.NoError(t, err)
+		_, err = old.Encryption()
+		if errors.As(err, &limit) {
+			refused++
+			continue
+		}
+		require.ErrorIs(t, err, pdf.ErrEncrypted)
+		locked++
+	}
+	require.Equal(t, 40+16, locked)
+	require.Equal(t, 40-16, refused)
 }
 
 // A reader that fails while the encryption is read is no wrong password.

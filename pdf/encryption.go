@@ -94,10 +94,15 @@ func (f *File) readEncryption() error {
 }
 
 // readHandler reads an encryption dictionary (ISO 32000-2, tables 20 and 21).
-func (f *File) readHandler(c *crypt, o Object) error {
-	d, err := f.Dict(o)
-	if err != nil {
-		return err
+func (f *File) readHandler(c *crypt, o Object) (err error) {
+	if ref, ok := o.(Ref); ok {
+		if o, err = f.Get(ref); err != nil {
+			return err
+		}
+	}
+	d, ok := o.(Dict)
+	if !ok {
+		return malformed(-1, "encryption dictionary expected, found %s", kindOf(o))
 	}
 	handler, err := f.Name(d["Filter"])
 	if err != nil {

@@ -105,11 +105,12 @@ func setDefault[T int | int64 | uint32](p *T, v T) {
 	}
 }
 
-// Limits of encryption, which are those of the format.
+// Limits of encryption, which but for the last are those of the format.
 const (
 	oldVerifier = 32  // bytes of /O and /U up to revision 4, and of a password there
 	newVerifier = 48  // bytes of /O and /U of revisions 5 and 6
 	maxVerifier = 127 // bytes of them with the zeros that some writers append
 	maxPassword = 127 // bytes of a password that revisions 5 and 6 look at
 	hashRounds  = 287 // of algorithm 2.B: after so many every last byte, at most 255, is small enough
+	maxHandlers = 16  // different encryption dictionaries of a file and its earlier states whose passwords are tried
 )

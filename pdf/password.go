@@ -33,6 +33,9 @@ func (f *File) unlock(c *crypt) error {
 		c.key, c.owner = known.key, known.owner
 		return known.err
 	}
+	if f.src.origin.handlers++; f.src.origin.handlers > maxHandlers {
+		return &LimitError{Limit: "encryption dictionaries", Max: maxHandlers, Offset: -1}
+	}
 	f.src.origin.crypt = c
 	passwords := c.data.prepare(f.src.origin.password)
 	for _, password := range append(passwords, nil) {
@@ -202,8 +205,12 @@ func (h *handler) hash(password []byte, salt, user String) []byte {
 	if h.revision == 5 {
 		return k
 	}
+	e := make([]byte, 0, 64*(len(password)+sha512.Size+len(user)))
 	for n := 1; n <= hashRounds; n++ {
-		e := bytes.Repeat([]byte(string(password)+string(k)+string(user)), 64)
+		e = e[:0]
+		for range 64 {
+			e = append(append(append(e, password...), k...), user...)
+		}
 		block, err := aes.NewCipher(k[:16])
 		if err != nil {
 			return nil // 16 bytes are a key

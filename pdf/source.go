@@ -17,6 +17,7 @@ type origin struct {
 	decoded  int64  // bytes that filters have put out so far
 	password string // of the options
 	crypt    *crypt // whose passwords were tried last
+	handlers int    // how many were tried
 }
 
 // source reads a file through a few small windows.

@@ -54,9 +54,6 @@ func Open(r io.ReaderAt, size int64, opt *Options) (*Document, error) {
 	if err := d.openFile(size); err != nil {
 		return nil, err
 	}
-	if err := d.checkAccess(); err != nil {
-		return nil, err
-	}
 	if err := d.readExisting(); err != nil {
 		return nil, err
 	}
@@ -78,6 +75,9 @@ func Open(r io.ReaderAt, size int64, opt *Options) (*Document, error) {
 // openFile reads what every update needs.
 func (d *Document) openFile(size int64) (err error) {
 	if d.file, err = pdf.Open(d.r, size, &pdf.Options{Limits: d.opt.Limits, Password: d.opt.Password}); err != nil {
+		return err
+	}
+	if err := d.checkAccess(); err != nil {
 		return err
 	}
 	if err := d.checkHeader(); err != nil {

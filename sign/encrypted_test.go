@@ -146,6 +146,7 @@ func TestEncryptedRefusals(t *testing.T) {
 		return err
 	}
 	require.ErrorIs(t, refused("encrypted-password.pdf", ""), pdf.ErrEncrypted)
+	require.Equal(t, pdf.ErrEncrypted, refused("encrypted-r5.pdf", ""), "that comes first, whatever else cannot be read")
 	require.ErrorIs(t, refused("encrypted-password.pdf", "hunter2"), pdf.ErrEncrypted)
 	require.ErrorIs(t, refused("encrypted-metadata.pdf", "hunter2"), pdf.ErrEncrypted)
 	var access *sign.AccessError
@@ -175,6 +176,29 @@ func TestSignFieldOfRestrictedFile(t *testing.T) {
 	require.ErrorAs(t, err, &access)
 	require.Equal(t, pdf.PermitForms, access.Need)
 	require.Contains(t, access.Error(), "to be signed")
+}
+
+// Validation data and a document timestamp go into encrypted files too.
+func TestExtendEncrypted(t *testing.T) {
+	a := newAuthority(t)
+	for _, f := range encryptedFiles(t) {
+		var out bytes.Buffer
+		_, err := open(t, f.Bytes(), &sign.Options{Password: pdfs.OwnerPassword}).
+			Sign(t.Context(), &out, credential(t, a.pki.StampP256), sign.Issue{})
+		require.NoError(t, err)
+		opt := &sign.ExtendOptions{Data: a.collector, Timestamp: a.client, Password: pdfs.OwnerPassword}
+		whole, res := a.extend(t, out.Bytes(), opt)
+		require.Empty(t, res.Missing, f.Name)
+		if f.Password == "" {
+			r := a.judged(t, whole, time.Time{})
+			require.Equal(t, verify.TotalPassed, r.Indication, "%s: %s", f.Name, r.Text())
+		}
+		if f.Expect != pdfs.Stampable {
+			opt.Password = ""
+			_, _, err = sign.Extend(t.Context(), bytes.NewReader(out.Bytes()), int64(out.Len()), opt)
+			require.Error(t, err, f.Name)
+		}
+	}
 }
 
 // encryptions are what qpdf can encrypt a file with.

@@ -24,15 +24,19 @@ var (
 )
 
 // A PlacementError reports a stamp that does not lie on its page as people see
-// it: outside, empty, or too small for its symbol to be read from paper.
+// it: outside, empty, or too small for its symbol to be read from paper; or that
+// has no place, since its anchor text is not found or there is no free spot.
 type PlacementError struct {
 	Page          int      // 1-based
 	Width, Height float64  // of the page, points
-	Rect          pdf.Rect // asked for, points from the bottom left of the page
+	Rect          pdf.Rect // asked for, points from the bottom left of the page; zero when none was found
 	What          string
 }
 
 func (e *PlacementError) Error() string {
+	if e.Rect == (pdf.Rect{}) {
+		return fmt.Sprintf("sign: page %d (%.0f x %.0f pt): the stamp %s", e.Page, e.Width, e.Height, e.What)
+	}
 	return fmt.Sprintf("sign: page %d (%.0f x %.0f pt): the stamp's rectangle [%.1f %.1f %.1f %.1f] %s",
 		e.Page, e.Width, e.Height, e.Rect.LLX, e.Rect.LLY, e.Rect.URX, e.Rect.URY, e.What)
 }

@@ -49,7 +49,7 @@ crypt=(--static-id --static-aes-iv)
 qpdf "${crypt[@]}" --encrypt "" pemilik 256 -- classic.pdf encrypted-aes256.pdf
 qpdf "${crypt[@]}" --encrypt rahasia pemilik 256 -- classic.pdf encrypted-password.pdf
 qpdf "${crypt[@]}" --encrypt "" pemilik 256 --modify=form -- classic.pdf encrypted-restricted.pdf
-qpdf "${crypt[@]}" --object-streams=generate --encrypt "" pemilik 256 --force-R5 -- form.pdf encrypted-r5.pdf
+qpdf "${crypt[@]}" --object-streams=generate --encrypt rahasia pemilik 256 --force-R5 -- form.pdf encrypted-r5.pdf
 qpdf "${crypt[@]}" --object-streams=generate --encrypt "" pemilik 128 --use-aes=y -- form.pdf encrypted-aes128.pdf
 crypt+=(--allow-weak-crypto)
 qpdf "${crypt[@]}" --encrypt "" pemilik 40 -- classic.pdf encrypted-rc4-40.pdf

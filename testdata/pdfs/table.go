@@ -43,7 +43,7 @@ var table = []File{
 	{Name: "encrypted-rc4-40.pdf", Pages: 1, Expect: Stampable, Shows: "classic.pdf with RC4 of 40 bits (R 2); qpdf"},
 	{Name: "encrypted-rc4-128.pdf", Pages: 1, Expect: Stampable, Shows: "form.pdf with RC4 of 128 bits (R 3); qpdf"},
 	{Name: "encrypted-aes128.pdf", Pages: 1, Expect: Stampable, Shows: "form.pdf with AES-128 (R 4) and object streams; qpdf"},
-	{Name: "encrypted-r5.pdf", Pages: 1, Expect: Stampable, Shows: "form.pdf with AES-256 of Adobe's extension level 3 (R 5) and object streams; qpdf"},
+	{Name: "encrypted-r5.pdf", Pages: 1, Expect: Encrypted, Password: "rahasia", Shows: "form.pdf with AES-256 of Adobe's extension level 3 (R 5), a user password and object streams; qpdf"},
 	{Name: "encrypted-aes256.pdf", Pages: 1, Expect: Stampable, Shows: "AES-256 (R 6), empty user password; qpdf"},
 	{Name: "encrypted-password.pdf", Pages: 1, Expect: Encrypted, Password: "rahasia", Shows: "AES-256 (R 6) with a user password; qpdf"},
 	{Name: "encrypted-metadata.pdf", Pages: 2, Expect: Encrypted, Password: "rahasia", Shows: "ghostscript.pdf with RC4 of a crypt filter (R 4) and a user password, its metadata not encrypted; qpdf"},
