@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // An outFile appears under its name when it is complete and durable, or not at
@@ -107,6 +108,25 @@ func readJSON(path string, v any) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
+}
+
+// maxPassword is how much of a password file is read, in bytes.
+const maxPassword = 4096
+
+// readPassword reads the first line of a file; "" without one. A flag would show
+// it to everybody on the machine.
+func readPassword(file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxPassword))
+	line, _, _ := strings.Cut(string(b), "\n")
+	return strings.TrimSuffix(line, "\r"), err
 }
 
 // openFile opens a regular file for reading at any offset and gives its size.

@@ -24,14 +24,16 @@ var levelNames = []string{"b-b", "b-t", "b-lt", "b-lta"}
 
 // levelFlags choose a level and where its timestamps come from.
 type levelFlags struct {
-	level string
-	tsa   []string
-	owed  bool
+	level    string
+	tsa      []string
+	owed     bool
+	password string // file that has it
 }
 
 func (f *levelFlags) add(cmd *cobra.Command, level string) {
 	cmd.Flags().StringVar(&f.level, "level", level, "PAdES level: b-b, b-t, b-lt or b-lta")
 	cmd.Flags().StringArrayVar(&f.tsa, "tsa", nil, "URL of a timestamp authority, for levels above b-b; several are tried in turn")
+	cmd.Flags().StringVar(&f.password, "password-file", "", "file whose first line is the password of encrypted documents")
 }
 
 func (f *levelFlags) check() error {
@@ -53,6 +55,7 @@ type levels struct {
 	owed      bool
 	authority tsa.Timestamper
 	collector *ltv.Collector
+	password  string
 }
 
 // requestTimeout bounds one request to a service.
@@ -60,15 +63,15 @@ const requestTimeout = 30 * time.Second
 
 func (f *levelFlags) open(h home, p *pki.PKI) (*levels, error) {
 	lv := &levels{level: slices.Index(levelNames, f.level), owed: f.owed}
-	if lv.level == 0 {
-		return lv, nil
+	var err error
+	if lv.password, err = readPassword(f.password); err != nil || lv.level == 0 {
+		return lv, err
 	}
 	client := &http.Client{Timeout: requestTimeout}
 	opt := &tsa.Options{HTTP: client}
 	for _, url := range f.tsa {
 		opt.Servers = append(opt.Servers, tsa.Server{URL: url})
 	}
-	var err error
 	if lv.authority, err = tsa.New(opt); err != nil {
 		return nil, usage("--tsa: %v", err)
 	}
@@ -108,7 +111,7 @@ func (lv *levels) complete(ctx context.Context, src io.ReaderAt, size int64, upd
 // extend makes what leads a signed document to the level. A document timestamp is
 // asked for at b-lta, and where a signature has none.
 func (lv *levels) extend(ctx context.Context, r io.ReaderAt, size int64, stamp bool) ([]byte, *sign.Extension, error) {
-	opt := &sign.ExtendOptions{}
+	opt := &sign.ExtendOptions{Password: lv.password}
 	if lv.level >= 2 {
 		opt.Data = lv.collector
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-574216e4/meterai/testdata/pdfs"
 	"github.com/seed-574216e4/meterai/testdata/pki"
 	"github.com/seed-574216e4/meterai/testdata/pki/pkiserver"
 )
@@ -141,4 +142,26 @@ func TestPKICommand(t *testing.T) {
 	require.NoError(t, err)
 	stop()
 	require.Zero(t, <-ended)
+}
+
+// TestPasswordFile: an encrypted document is stamped with its password, which no flag shows.
+func TestPasswordFile(t *testing.T) {
+	dir, in := demo(t)
+	writeInput(t, in, "encrypted-password.pdf")
+	out := filepath.Join(t.TempDir(), "out.pdf")
+	stamp := []string{"stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out}
+	code, _, errOut := meterai(t, stamp...)
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, errOut, "--password-file")
+	secret := filepath.Join(t.TempDir(), "password")
+	require.NoError(t, os.WriteFile(secret, []byte("wrong\n"), 0o600))
+	code, _, errOut = meterai(t, append(stamp, "--password-file", secret)...)
+	require.Equal(t, exitFailed, code)
+	require.NotContains(t, errOut, "wrong")
+	require.Equal(t, 10, available(t, dir))
+	require.NoError(t, os.WriteFile(secret, []byte(pdfs.OwnerPassword+"\r\nmore\n"), 0o600))
+	ok(t, append(stamp, "--password-file", secret)...)
+	require.Equal(t, 9, available(t, dir))
+	code, _, _ = meterai(t, append(stamp, "--password-file", secret+".none")...)
+	require.Equal(t, exitFailed, code)
 }

@@ -151,7 +151,7 @@ func (f *stampFlags) run(cmd *cobra.Command) error {
 	}
 	return f.withLedger(cmd.Context(), func(l *ledger) error {
 		s := &stamper{stampFlags: f, ledger: l, credential: cred, options: f.options(p), levels: lv}
-		s.options.Timestamp = lv.signature()
+		s.options.Timestamp, s.options.Password = lv.signature(), lv.password
 		if f.inDir != "" {
 			return s.stampAll(cmd)
 		}
@@ -280,7 +280,7 @@ func explain(in string, err error) error {
 	case errors.Is(err, serial.ErrInsufficient):
 		hint = "credit the account first"
 	case errors.Is(err, pdf.ErrEncrypted):
-		hint = "remove the encryption first, with qpdf --decrypt for example; no unit was taken"
+		hint = "give its password with --password-file; no unit was taken"
 	case errors.Is(err, tsa.ErrRetry):
 		hint = "run the command again later: the unit is held for this document; or stamp with --owed"
 	case errors.Is(err, sign.ErrCertified), errors.Is(err, pdf.ErrDamaged), errors.Is(err, pdf.ErrNotPDF):
