@@ -39,6 +39,7 @@ func TestGroupMembersDoNotHarmEachOther(t *testing.T) {
 	s.requireClean(t)
 }
 
+// TestStoreFailures: what failed left no trace; what may have been done is an unknown outcome. (I6)
 func TestStoreFailures(t *testing.T) {
 	s := start(t)
 	s.credit(t, "a", 5)
@@ -74,6 +75,7 @@ func TestStoreFailures(t *testing.T) {
 	s.requireClean(t)
 }
 
+// TestLeaseFailures: no number of a block whose lease is in doubt is used. (I8)
 func TestLeaseFailures(t *testing.T) {
 	s := start(t)
 	s.credit(t, "a", 5)
@@ -89,6 +91,7 @@ func TestLeaseFailures(t *testing.T) {
 	require.Equal(t, number(t, testScheme(t), 8), r.Number, "the block of unknown outcome is not used")
 }
 
+// TestClock: a small step back is bridged, a larger one stops what makes entries, and nothing else. (I13)
 func TestClock(t *testing.T) {
 	s := start(t)
 	s.credit(t, "a", 5)
@@ -115,6 +118,7 @@ func TestClock(t *testing.T) {
 	s.requireClean(t)
 }
 
+// TestWaitingEndsWithContext: who leaves the queue has done nothing, who leaves a transaction does not know. (I6)
 func TestWaitingEndsWithContext(t *testing.T) {
 	s := start(t)
 	s.credit(t, "a", 5)

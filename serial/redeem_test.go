@@ -116,7 +116,7 @@ func TestRedeem(t *testing.T) {
 	s.requireClean(t)
 }
 
-// TestRedeemSurvives breaks a Redeem at each external write, in both ways, restarts, and calls again with the same key.
+// TestRedeemSurvives breaks a Redeem at each external write, in both ways, restarts, and calls again with the same key. (I5, I6, I10)
 func TestRedeemSurvives(t *testing.T) {
 	for name, tc := range map[string]struct {
 		store []fault // lease, begin, stamped
@@ -194,7 +194,7 @@ func TestRedeemRefusedForGood(t *testing.T) {
 	s.requireClean(t)
 }
 
-// TestVoidWhileRunning: the late output is an orphan; it is never handed out.
+// TestVoidWhileRunning: the late output is an orphan; it is never handed out. (I11)
 func TestVoidWhileRunning(t *testing.T) {
 	s := start(t)
 	s.credit(t, "a", 1)
@@ -226,6 +226,7 @@ func TestRedeemWithoutOutput(t *testing.T) {
 	require.Equal(t, serial.Signing, r.State)
 }
 
+// TestRedeemRace: 256 callers, one key: one run, one unit, equal answers. (I5)
 func TestRedeemRace(t *testing.T) {
 	s := start(t)
 	s.credit(t, "a", 300)
@@ -256,7 +257,7 @@ func TestRedeemRace(t *testing.T) {
 	s.requireBalance(t, "a", serial.Balance{Purchased: 300, Available: 299, Stamped: 1})
 }
 
-// TestRedeemInTwoLedgers: two processes run at once; the first output wins and both get it.
+// TestRedeemInTwoLedgers: two processes run at once; the first output wins and both get it. (I5)
 func TestRedeemInTwoLedgers(t *testing.T) {
 	s := start(t)
 	s.credit(t, "a", 2)

@@ -46,14 +46,48 @@ type ClaimSink interface {
 }
 
 // DirSink is a [ClaimSink] in a directory: one file for each number, named by it, in one of 1,024 folders named by two of
-// its enciphered symbols. A claim is a second name of the same file. The file system must know hard links; a copy of the
-// directory should keep them. It must be made with [NewDirSink].
+// its enciphered symbols. A claim is a second name of the same file, made before the first. The file system must know hard
+// links and must not lose, in a crash, the older of two changes of a directory alone: those with a journal do not. A copy of
+// the directory should keep the links. It must be made with [NewDirSink].
 type DirSink struct {
-	dir  string
-	sync func(dir string) error
+	dir string
+	os  dirSystem
 
 	mu      sync.Mutex
 	settled map[string]bool // folders whose names are known to be durable
+}
+
+// dirSystem is what a [DirSink] has the operating system change, one function a step, so that a test can fail each.
+type dirSystem struct {
+	mkdir   func(dir string) error // with those above it
+	syncDir func(dir string) error
+	create  func(dir, prefix string) (tempFile, error)
+	link    func(from, to string) error
+	remove  func(file string) error
+}
+
+// tempFile is an [os.File] that is written.
+type tempFile interface {
+	io.Writer
+	Name() string
+	Sync() error
+	Close() error
+}
+
+func theSystem() dirSystem {
+	return dirSystem{
+		mkdir:   func(dir string) error { return os.MkdirAll(dir, 0o700) },
+		syncDir: syncDir,
+		create: func(dir, prefix string) (tempFile, error) {
+			f, err := os.CreateTemp(dir, prefix)
+			if err != nil {
+				return nil, err
+			}
+			return f, nil
+		},
+		link:   os.Link,
+		remove: os.Remove,
+	}
 }
 
 const (
@@ -62,12 +96,14 @@ const (
 )
 
 // NewDirSink makes the directory, with mode 0700, if it is missing.
-func NewDirSink(dir string) (*DirSink, error) {
+func NewDirSink(dir string) (*DirSink, error) { return newDirSink(dir, theSystem()) }
+
+func newDirSink(dir string, system dirSystem) (*DirSink, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("output directory: %w", err)
 	}
-	s := &DirSink{dir: abs, sync: syncDir, settled: make(map[string]bool)}
+	s := &DirSink{dir: abs, os: system, settled: make(map[string]bool)}
 	if err := s.makeDir(); err != nil {
 		return nil, fmt.Errorf("output directory: %w", err)
 	}
@@ -77,12 +113,12 @@ func NewDirSink(dir string) (*DirSink, error) {
 // makeDir makes the directory durably. That it exists does not say that its name, or one above it, is durable: who made
 // it may have crashed. A directory that this process may not read it has not made.
 func (s *DirSink) makeDir() error {
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+	if err := s.os.mkdir(s.dir); err != nil {
 		return err
 	}
 	for dir := s.dir; filepath.Dir(dir) != dir; {
 		dir = filepath.Dir(dir)
-		err := s.sync(dir)
+		err := s.os.syncDir(dir)
 		if errors.Is(err, fs.ErrPermission) {
 			return nil
 		}
@@ -101,10 +137,10 @@ func (s *DirSink) settle(folder string) error {
 	if info, err := os.Stat(folder); settled && err == nil && info.IsDir() {
 		return nil
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := s.os.mkdir(folder); err != nil {
 		return err
 	}
-	if err := s.sync(s.dir); err != nil {
+	if err := s.os.syncDir(s.dir); err != nil {
 		return err
 	}
 	sweep(folder)
@@ -169,13 +205,13 @@ func (s *DirSink) put(ctx context.Context, n Number, claim *[32]byte, write func
 	if err := s.settle(folder); err != nil {
 		return fmt.Errorf("keep output: %w", err)
 	}
-	temp, err := os.CreateTemp(folder, tempPrefix)
+	temp, err := s.os.create(folder, tempPrefix)
 	if err != nil {
 		return fmt.Errorf("keep output: %w", err)
 	}
 	defer func() {
 		_ = temp.Close() // again, unless write has ended the goroutine
-		if rmErr := os.Remove(temp.Name()); err == nil && rmErr != nil {
+		if rmErr := s.os.remove(temp.Name()); err == nil && rmErr != nil {
 			err = fmt.Errorf("keep output: %w", rmErr)
 		}
 	}()
@@ -187,24 +223,24 @@ func (s *DirSink) put(ctx context.Context, n Number, claim *[32]byte, write func
 		return err
 	}
 	if claim == nil {
-		err = os.Link(temp.Name(), file)
+		err = s.os.link(temp.Name(), file)
 	} else {
-		err = linkClaimed(temp.Name(), file, claimed(file, *claim))
+		err = s.linkClaimed(temp.Name(), file, claimed(file, *claim))
 	}
 	if err != nil {
 		return fmt.Errorf("keep output: %w", err)
 	}
-	return s.sync(folder)
+	return s.os.syncDir(folder)
 }
 
 // linkClaimed names an output by its claim, then by its number: what has both names as one file was kept with this
 // claim. A link, unlike a rename, does not replace what another process has put there.
-func linkClaimed(temp, file, claim string) error {
-	first := os.Link(temp, claim)
+func (s *DirSink) linkClaimed(temp, file, claim string) error {
+	first := s.os.link(temp, claim)
 	if first != nil && !errors.Is(first, fs.ErrExist) {
 		return first
 	}
-	err := os.Link(claim, file)
+	err := s.os.link(claim, file)
 	if err == nil || first != nil || !errors.Is(err, fs.ErrExist) {
 		return cmp.Or(err, first)
 	}
@@ -213,13 +249,13 @@ func linkClaimed(temp, file, claim string) error {
 		return nil // another call with this claim has given this output its second name
 	}
 	if statErr == nil {
-		statErr = os.Remove(claim) // the number has an output with another claim
+		statErr = s.os.remove(claim) // the number has an output with another claim
 	}
 	return errors.Join(err, statErr)
 }
 
-func fill(f *os.File, write func(io.Writer) error) error {
-	w := bufio.NewWriterSize(f, 64<<10)
+func fill(f tempFile, write func(io.Writer) error) error {
+	w := bufio.NewWriterSize(f, 16<<10)
 	if err := write(w); err != nil {
 		return err
 	}
@@ -256,7 +292,7 @@ func (s *DirSink) OpenClaimed(ctx context.Context, n Number, claim [32]byte) (io
 	}
 	folder, file := s.path(n)
 	if err != nil {
-		if err := os.Link(claimed(file, claim), file); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := s.os.link(claimed(file, claim), file); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}
 		if f, err = s.Open(ctx, n); err != nil {
@@ -271,7 +307,7 @@ func (s *DirSink) OpenClaimed(ctx context.Context, n Number, claim [32]byte) (io
 		err = s.settle(folder)
 	}
 	if err == nil {
-		err = s.sync(folder)
+		err = s.os.syncDir(folder)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

@@ -23,6 +23,12 @@ func (r *recorder) sync(dir string) error {
 	return r.fail
 }
 
+func (r *recorder) system() dirSystem {
+	s := theSystem()
+	s.syncDir = r.sync
+	return s
+}
+
 func internalNumber(t *testing.T) Number {
 	t.Helper()
 	s, err := NewScheme('1', "ZK", [32]byte{})
@@ -38,7 +44,7 @@ func TestDirSinkIsDurable(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "deep", "er")
 	require.NoError(t, os.MkdirAll(dir, 0o700)) // by whom, and durably?
 	var r recorder
-	s := &DirSink{dir: dir, sync: r.sync, settled: make(map[string]bool)}
+	s := &DirSink{dir: dir, os: r.system(), settled: make(map[string]bool)}
 	require.NoError(t, s.makeDir())
 	for d := dir; filepath.Dir(d) != d; {
 		d = filepath.Dir(d)
@@ -66,7 +72,7 @@ func TestDirSinkIsDurable(t *testing.T) {
 
 	// A new process finds folder and file; it knows of neither whether they are durable.
 	r.fail, r.dirs = nil, nil
-	s = &DirSink{dir: dir, sync: r.sync, settled: make(map[string]bool)}
+	s = &DirSink{dir: dir, os: r.system(), settled: make(map[string]bool)}
 	rc, err := s.OpenClaimed(t.Context(), n, claim)
 	require.NoError(t, err)
 	require.NoError(t, rc.Close())

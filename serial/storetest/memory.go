@@ -1,6 +1,7 @@
 // Package storetest checks implementations of [serial.Store], and has a store in memory as reference and for tests.
 //
-// The two calls to make are [Run], from a test of the implementation, and [NewMemory]. What is left out: durability
+// The two calls to make are [Run], from a test of the implementation, and [NewMemory]; [Faulty] makes any store fail as a
+// test says, to see what those above it do then. What is left out: durability
 // against a power cut, which no test in one process can see.
 package storetest
 
@@ -237,7 +238,10 @@ func (r *memoryReader) Reservations(ctx context.Context, unresolved bool) iter.S
 			list = append(list, v)
 		}
 	}
-	slices.SortFunc(list, func(a, b serial.Reservation) int { return strings.Compare(a.Number.String(), b.Number.String()) })
+	slices.SortFunc(list, func(a, b serial.Reservation) int {
+		x, y := a.Number.Packed(), b.Number.Packed()
+		return bytes.Compare(x[:], y[:])
+	})
 	return each(ctx, list)
 }
 
