@@ -19,6 +19,8 @@ type candidate struct {
 	direct    bool            // it stands directly in the field
 	dups      []pdf.Duplicate // keys that the holder repeats
 	fieldRef  pdf.Ref         // the field, zero when none reaches it
+	name      string          // of the field, in full
+	reason    string          // why it was signed, in full
 	seen      int             // the revision that the dictionary was read from
 	subFilter pdf.Name
 	contents  []byte
@@ -51,6 +53,9 @@ func newCandidate(f *pdf.File, dict pdf.Dict) *candidate {
 	c.subFilter, _ = dict["SubFilter"].(pdf.Name)
 	if c.subFilter == subX509 {
 		c.bag = x509Certs(f, dict["Cert"], 16)
+	}
+	if reason, err := f.String(dict["Reason"]); err == nil {
+		c.reason = reason[:min(len(reason), reasonBytes)].Text()
 	}
 	if m, err := f.String(dict["M"]); err == nil {
 		if t, ok := parseDate(m.Text()); ok {

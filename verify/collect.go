@@ -84,7 +84,7 @@ func (d *document) collectFields(i int, known map[placeKey]*candidate) error {
 			return nil
 		}
 		known[key] = c
-		c.Field, c.fieldRef = cleanText(fd.Name), fd.Ref
+		c.name, c.Field, c.fieldRef = fd.Name, cleanText(fd.Name), fd.Ref
 		if !final {
 			c.fail(FormatFailure, "the signature was removed from the document by a later revision")
 			c.Modification = ModificationFailed
@@ -105,7 +105,10 @@ func (d *document) fieldValue(i int, fd *pdf.Field) (*candidate, placeKey, error
 			holder = fd.Parent
 		}
 	}
-	v, dups, err := f.Read(holder)
+	v, dups, err := d.read(f, holder)
+	if bad, ok := v.(unread); ok {
+		err = errors.New(bad.why)
+	}
 	if !indirect {
 		v = fd.Value
 	} else if err == nil {
@@ -203,15 +206,37 @@ func (d *document) read(f *pdf.File, ref pdf.Ref) (pdf.Object, []pdf.Duplicate, 
 	if d.objects++; d.objects > d.lim.Objects {
 		return nil, nil, errObjects
 	}
+	if kept, ok := d.kept[keptKey{f, ref}]; ok {
+		return kept.o, kept.dups, nil
+	}
 	o, dups, err := f.Read(ref)
-	d.objects += weight(o) / workPerObject
+	w := weight(o)
+	d.objects += w / workPerObject
 	if err != nil {
 		if d.src.err != nil {
 			return nil, nil, d.src.err
 		}
 		return unread{err.Error()}, nil, nil
 	}
+	if w >= keptWeight && w <= 16*keptWeight && len(d.kept) < keptObjects {
+		if d.kept == nil {
+			d.kept = map[keptKey]keptObject{}
+		}
+		d.kept[keptKey{f, ref}] = keptObject{o, dups}
+	}
 	return o, dups, nil
+}
+
+// keptObject is an object that takes long to read and is wanted again, as
+// signature dictionaries are. Nobody changes it.
+type keptObject struct {
+	o    pdf.Object
+	dups []pdf.Duplicate
+}
+
+type keptKey struct {
+	f   *pdf.File
+	ref pdf.Ref
 }
 
 // weight counts the values in an object, so that large ones read again and

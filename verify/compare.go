@@ -16,7 +16,12 @@ type step struct {
 	filled  []string // full names of fields that got another value or look
 	signed  []string // of fields that were signed or added as signature fields
 	visible []string // of new signature fields that show on a page
-	annots  []string // annotations that are no widgets
+	annots  []string // annotations that were added or removed and are no signature fields
+	covers  []string // what is to be said of annotations that can cover content
+	unclear string   // what about it could not be told
+	between string   // what lies before the stamp that it holds and after the revision before
+	hides   string   // how much of its page that stamp covers, when it is too much
+	own     []string // what is more than the stamp that it holds may change
 }
 
 // compare judges, for each signature, all revisions after it. Each revision is
@@ -24,8 +29,8 @@ type step struct {
 func (d *document) compare(ctx context.Context) error {
 	base := len(d.revs)
 	for _, c := range d.list {
-		if c.placed && c.revision < base {
-			base = c.revision
+		if c.placed {
+			base = min(base, c.from())
 		}
 	}
 	var steps []step
@@ -42,6 +47,15 @@ func (d *document) compare(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// from is the revision from which on comparisons matter for a signature: its
+// own, or with a seal the one before, which the seal binds.
+func (c *candidate) from() int {
+	if c.claim != nil && c.claim.seal != nil && c.revision > 0 {
+		return c.revision - 1
+	}
+	return c.revision
 }
 
 // steps compares every revision after base with the one before it.
@@ -88,6 +102,10 @@ func (d *document) weigh(c *candidate, steps []step) {
 		c.Modification = ModificationFailed
 		c.fail(FormatFailure, fmt.Sprintf(format, args...))
 	}
+	if c.from() < c.revision {
+		own := &steps[c.revision]
+		c.claim.changes, c.claim.unclear, c.claim.hides = own.own, own.unclear, own.hides
+	}
 	for i := c.revision + 1; i < len(d.revs); i++ {
 		if c.Modification == ModificationNone {
 			c.Modification = ModificationAllowed
@@ -104,8 +122,9 @@ func (d *document) weigh(c *candidate, steps []step) {
 
 // summary says what allowed revisions did.
 func summary(steps []step) string {
-	var filled, signed []string
+	var filled, signed, annots []string
 	for i := range steps {
+		annots = append(annots, steps[i].annots...)
 		filled = append(filled, steps[i].filled...)
 		signed = append(signed, steps[i].signed...)
 	}
@@ -119,6 +138,9 @@ func summary(steps []step) string {
 	if len(filled) > 0 {
 		text += "; fields filled in: " + list(filled)
 	}
+	if len(annots) > 0 {
+		text += "; annotations: " + list(annots)
+	}
 	return text
 }
 
@@ -127,13 +149,21 @@ func (d *document) weighStep(c *candidate, i int, s *step, modified func(string,
 	if c.Field != "" {
 		who = "the signature in " + c.Field
 	}
-	for _, why := range s.reasons {
+	reasons := s.reasons
+	if d.opt.Policy != Lenient {
+		reasons = slices.Concat(reasons, s.covers)
+	}
+	reasons = append(slices.Clip(reasons), nonEmpty(s.unclear, s.between)...)
+	if d.f.HeaderOffset() != 0 {
+		reasons = append(slices.Clip(reasons), "the header is not at the first byte of the file: readers differ in where the objects of later revisions are")
+	}
+	for _, why := range reasons {
 		modified("revision %d, after %s: %s", i+1, who, why)
 	}
-	if s.level == otherChange {
+	if len(reasons) > 0 {
 		return
 	}
-	if s.level > c.perms.level {
+	if s.level > c.allows(d.opt.Policy) {
 		what := map[changeLevel]string{formFilling: "form fields were filled in or signed (" + list(slices.Concat(s.filled, s.signed)) + ")",
 			annotating: "annotations were changed (" + list(s.annots) + ")"}[s.level]
 		modified("revision %d, after %s, which does not allow it: %s", i+1, who, what)
@@ -149,6 +179,14 @@ func (d *document) weighStep(c *candidate, i int, s *step, modified func(string,
 	if c.perms.certified && len(s.visible) > 0 {
 		modified("revision %d added visible signature fields (%s) to a certified document", i+1, list(s.visible))
 	}
+}
+
+// allows is the level of changes that the signer and the policy allow.
+func (c *candidate) allows(p Policy) changeLevel {
+	if p == Lenient && !c.perms.stated && !c.perms.certified {
+		return max(c.perms.level, annotating)
+	}
+	return c.perms.level
 }
 
 // list names a few of many.

@@ -63,6 +63,9 @@ func (d *document) step(i int, list []pdf.Change, edges *edgeIndex) (step, error
 	c.catalog()
 	c.byType()
 	c.restOf()
+	if stamp := d.sealedIn(i); stamp != nil {
+		c.step.own = c.ownRevision(stamp)
+	}
 	return c.step, c.err
 }
 
@@ -326,7 +329,7 @@ func (c *differ) numbers() []uint32 {
 func (c *differ) exclusive(ch *change, orphans map[uint32]bool) {
 	n := ch.ref.Number
 	if ch.why == content && len(c.edges.unread) > 0 {
-		c.other("whether object %d is used elsewhere cannot be told: object %d of the signed revision cannot be read", n, c.edges.unread[0].Number)
+		c.step.unclear = fmt.Sprintf("whether object %d is used elsewhere cannot be told: object %d of the signed revision cannot be read", n, c.edges.unread[0].Number)
 		return
 	}
 	ok := func(e edge) bool {

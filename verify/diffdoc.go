@@ -260,7 +260,10 @@ func (c *differ) tiles(list []pdf.Change) error {
 		}
 	}
 	slices.SortFunc(spans, func(a, b pdf.Span) int { return cmp.Compare(a.Start, b.Start) })
-	pos := rev.Start
+	pos, err := c.ownStart(rev.Start)
+	if err != nil {
+		return err
+	}
 	for _, s := range spans {
 		blank, err := c.d.blank(pos, s.Start)
 		if err != nil {
@@ -274,6 +277,21 @@ func (c *differ) tiles(list []pdf.Change) error {
 	return nil
 }
 
+// ownStart is where the bytes of the revision begin: for that of a stamp behind
+// what its seal covers. What lies in between only earlier signatures mind.
+func (c *differ) ownStart(start int64) (int64, error) {
+	stamp := c.d.sealedIn(c.i)
+	if stamp == nil || !stamp.claim.boundary {
+		return start, nil
+	}
+	sealed := stamp.claim.seal.DocumentLength
+	blank, err := c.d.blank(start, sealed)
+	if err == nil && !blank {
+		c.step.between = fmt.Sprintf("bytes %d to %d belong to no revision", start, sealed)
+	}
+	return max(start, sealed), err
+}
+
 // frame refuses what readers take differently in the cross-reference sections
 // of the revision, and what lets it change objects that it does not list: an
 // object stream that holds older objects, or bytes that complete what was
@@ -285,9 +303,6 @@ func (c *differ) frame() error {
 	}
 	for _, what := range odd {
 		c.other("%s", cleanText(what))
-	}
-	if c.new.HeaderOffset() != 0 {
-		c.other("the header is not at the first byte of the file: readers differ in where the objects of later revisions are")
 	}
 	for _, n := range c.numbers() {
 		if first, ok := c.edges.holders[n]; ok && first < c.i {
@@ -382,7 +397,22 @@ func (c *differ) describe(ch *change) string {
 	case ch.old == nil:
 		return fmt.Sprintf("object %d (%s) was added%s", n, kind(ch.new), c.where(n))
 	}
+	if page := c.contentOf(n); page > 0 {
+		return fmt.Sprintf("page %d: content was replaced (object %d, %s)", page, n, kind(ch.old))
+	}
 	return fmt.Sprintf("object %d (%s) was replaced%s", n, kind(ch.old), c.where(n))
+}
+
+// contentOf gives the number of a page whose /Contents an object is part of, or
+// zero.
+func (c *differ) contentOf(n uint32) (page int) {
+	c.edges.alive(n, c.i, func(e edge) bool {
+		if e.key == "Contents" {
+			page = c.d.pageNumbers()[e.from]
+		}
+		return page == 0
+	})
+	return page
 }
 
 // where names the page that an object is, or that uses it directly.

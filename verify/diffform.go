@@ -129,7 +129,7 @@ func (c *differ) fieldList(holder uint32, key pdf.Name, old, new pdf.Object) {
 	c.listOnly(new, key)
 	there := identities(now)
 	for _, o := range was {
-		if !there[identity(o)] {
+		if !there[identity(o)] && (key != "Kids" || !c.bareWidget(o) || !c.mayGo(o)) {
 			c.other("a form field was removed%s", c.fieldWords(c.old, o))
 		}
 	}
@@ -137,6 +137,12 @@ func (c *differ) fieldList(holder uint32, key pdf.Name, old, new pdf.Object) {
 	for _, o := range fresh {
 		c.newField(at, o, 0)
 	}
+}
+
+// bareWidget tells a widget of the field above it from a field of its own.
+func (c *differ) bareWidget(o pdf.Object) bool {
+	d, ok := c.deref(c.old, o).(pdf.Dict)
+	return ok && d["T"] == nil && d["Kids"] == nil && d["FT"] == nil && d["V"] == nil
 }
 
 // listOnly explains a changed array of fields or annotations, and makes sure
@@ -291,7 +297,7 @@ func (c *differ) valueOf(d pdf.Dict) (value, before bool) {
 		if !ok {
 			break
 		}
-		if was, ok := c.deref(c.old, up).(pdf.Dict); ok && c.deref(c.old, c.inheritedValue(was)) != nil {
+		if was, ok := c.deref(c.old, up).(pdf.Dict); ok && c.deref(c.old, inheritedValue(c.old, was)) != nil {
 			return value, true
 		}
 		if d, ok = c.deref(c.new, up).(pdf.Dict); !ok {

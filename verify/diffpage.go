@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/seed-574216e4/meterai/pdf"
@@ -39,12 +40,46 @@ func (c *differ) annots(holder uint32, old, new pdf.Object) {
 // order, and what is new is a widget of a signature field.
 func (c *differ) annotations(holder uint32, was, now pdf.Array) {
 	fresh, rest := split(was, now)
-	if !slices.EqualFunc(was, rest, equal) {
+	if !slices.EqualFunc(c.staying(was, now), rest, equal) {
 		c.other("annotations were removed or put in another order%s", c.where(holder))
 	}
 	for _, o := range fresh {
 		c.newAnnotation(holder, o)
 	}
+}
+
+// staying leaves out of a list of annotations or kids the widgets that a later
+// one does not name any more, if they may go. Their field stays, and since
+// whoever may fill it in may give it any look, an empty one among them, nothing
+// is gained by it; but it deletes annotations, which only DocMDP 3 allows.
+func (c *differ) staying(was, now pdf.Array) pdf.Array {
+	there := identities(now)
+	var out pdf.Array
+	for _, o := range was {
+		if there[identity(o)] || !c.mayGo(o) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// mayGo tells whether an annotation is a widget of a field that is filled in,
+// not signed, and notes that it went.
+func (c *differ) mayGo(o pdf.Object) bool {
+	d, ok := c.deref(c.old, o).(pdf.Dict)
+	if !ok || d["Subtype"] != pdf.Name("Widget") {
+		return false
+	}
+	name, kind := c.fieldName(c.old, d)
+	if name == "" || !slices.Contains([]pdf.Name{"Tx", "Ch", "Btn"}, kind) {
+		return false
+	}
+	c.raise(annotating)
+	c.step.annots = append(c.step.annots, "widget of "+name+" removed")
+	if !slices.Contains(c.step.filled, name) {
+		c.step.filled = append(c.step.filled, name)
+	}
+	return true
 }
 
 func (c *differ) newAnnotation(holder uint32, o pdf.Object) {
@@ -66,9 +101,16 @@ func (c *differ) newAnnotation(holder uint32, o pdf.Object) {
 	subtype, _ := d["Subtype"].(pdf.Name)
 	c.raise(annotating)
 	c.step.annots = append(c.step.annots, "new "+string(subtype))
-	if !slices.Contains([]pdf.Name{"Text", "FreeText", "Highlight", "Underline", "Squiggly", "StrikeOut", "Ink", "Popup"}, subtype) {
-		c.other("an annotation that can cover content (%s) was added%s", cleanText(string(subtype)), c.where(holder))
+	switch subtype {
+	case "Text", "FreeText", "Highlight", "Underline", "Squiggly", "StrikeOut", "Ink", "Popup":
+	case "Square", "Circle", "Line", "Polygon", "PolyLine", "Caret", "Stamp":
+		c.step.covers = append(c.step.covers, fmt.Sprintf("an annotation that can cover content (%s) was added%s", subtype, c.where(holder)))
+	default:
+		c.other("an annotation that is no comment (%s) was added%s", cleanText(string(subtype)), c.where(holder))
 		return
+	}
+	if d["A"] != nil || d["AA"] != nil {
+		c.other("an annotation with an action was added%s", c.where(holder))
 	}
 	if ok {
 		ch.why = ruled
@@ -94,9 +136,9 @@ func (c *differ) newWidget(holder uint32, ref pdf.Ref, ch *change, d pdf.Dict) {
 func (c *differ) field(ch *change, was, now pdf.Dict) {
 	name, kind := c.fieldName(c.old, was)
 	f := fieldChange{c: c, n: ch.ref.Number, name: name, was: was, now: now, sig: kind == "Sig"}
-	value, err := c.old.Resolve(c.inheritedValue(was))
+	value, err := c.old.Resolve(inheritedValue(c.old, was))
 	f.empty = err == nil && value == nil
-	f.signing = f.sig && f.empty && now["V"] != nil
+	f.signing = f.sig && f.empty && inheritedValue(c.new, now) != nil
 	for _, k := range sortedUnion(was, now) {
 		if !equal(was[k], now[k]) {
 			f.key(k, was[k], now[k])
@@ -104,15 +146,33 @@ func (c *differ) field(ch *change, was, now pdf.Dict) {
 	}
 	if f.signing || !f.sig {
 		c.allow(f.n, now["AP"]) // may be redrawn in place
+		c.appearances(f.n, now["AP"])
 	}
 }
 
-func (c *differ) inheritedValue(d pdf.Dict) pdf.Object {
+// appearances lets a field that may be redrawn be so also when its appearance
+// dictionary is an object that stays, as long as nobody else uses that.
+func (c *differ) appearances(field uint32, o pdf.Object) {
+	ref, ok := o.(pdf.Ref)
+	if !ok || c.changes[ref.Number] != nil || !c.edges.targets[ref.Number] {
+		return
+	}
+	own := func(e edge) bool { return e.from == field && e.key == "AP" }
+	if !c.edges.alive(ref.Number, c.i, own) || !c.edges.alive(ref.Number, c.i-1, own) {
+		return
+	}
+	if d, ok := c.deref(c.new, ref).(pdf.Dict); ok {
+		c.allow(ref.Number, pdf.Array{d["N"], d["R"], d["D"]})
+	}
+}
+
+// inheritedValue is a field's value, or that of the field above a widget.
+func inheritedValue(f *pdf.File, d pdf.Dict) pdf.Object {
 	for range 32 {
 		if d["V"] != nil {
 			return d["V"]
 		}
-		up, err := c.old.Dict(d["Parent"])
+		up, err := f.Dict(d["Parent"])
 		if err != nil || up == nil {
 			return nil
 		}

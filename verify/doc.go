@@ -25,11 +25,17 @@
 // that the revision does not list: a replaced object stream, or bytes that
 // complete an object which the signed revision left incomplete. When an object
 // of the signed revision cannot be read, nothing added later counts as unused.
-// Trust: a path to a given root, key usage, validity at Options.Time and
+// Trust: a path to a given root, through cross-certificates if need be; key
+// usage, extended key usage, strength of keys, validity at Options.Time, and
 // revocation by the CRLs and OCSP responses that the caller, the document or
-// the signature brings. The stamp: a seal in the signature dictionary must be
-// of a trusted key, name the serial that the field and the reason name, and be
-// bound to the very bytes that the stamp was put on.
+// the signature brings, each only for what it speaks of (RFC 5280, 6.3.3; RFC
+// 6960, 4.2.2.2) and not when it was made after the certificate had expired.
+// The stamp: a seal in the signature dictionary must be of a trusted key, name
+// the serial that the field and the reason name, be bound to the very bytes
+// that the stamp was put on, and be the one that the symbol on the page shows.
+// The revision that holds the stamp may put it there and do nothing else:
+// otherwise content could be exchanged while stamping, which neither the seal
+// nor the signature would show.
 //
 // # What is left out
 //
@@ -42,11 +48,15 @@
 //
 // # Caveats
 //
-// What counts of a stamp is the seal in the signature dictionary: the symbol
-// drawn on the page is covered by the signature but not read and compared. Nor
-// is the stamp's own revision compared with the one before it: what else it
-// changed rests on the holder of the certificate that signed it, so a seal trust
-// list should name signing certificates rather than their authorities.
+// What counts of a stamp is the seal in the signature dictionary. The symbol on
+// the page is compared with it when it is drawn as package seal draws it; of
+// other artwork the report says that it was not. What else the stamp shows, and
+// how large it is, rests on the holder of the certificate that signed it, so a
+// seal trust list should name signing certificates rather than their authorities.
+//
+// A check of integrity alone ([Options.IntegrityOnly]) sets the trust in seals
+// aside as well: [Stamp.Genuine] is false then, whatever the indication. A seal
+// that contradicts its signature or its document fails there too.
 //
 // A printed seal can be photocopied. [Seal] therefore never says that a stamp
 // is valid; only [SealForDocument], with the file at hand, decides that.

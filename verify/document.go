@@ -73,8 +73,9 @@ type document struct {
 	views    []*pdf.File // the file as it was after each revision, made when needed
 	trailing string      // what is wrong with the bytes after the last revision
 	list     []*candidate
-	objects  int            // read for comparisons so far
-	compared int64          // bytes of streams compared so far
+	objects  int   // read for comparisons so far
+	compared int64 // bytes of streams compared so far
+	kept     map[keptKey]keptObject
 	decoded  int            // bytes of the DSS so far
 	tree     int            // entries of structure trees so far
 	pages    map[uint32]int // numbers of the first pages, when needed
@@ -298,6 +299,15 @@ func (d *document) digest(ctx context.Context) error {
 	return err
 }
 
+// stopped tells whether the caller's context has ended, or reading has failed.
+// It is asked between steps that take up to some tens of milliseconds.
+func (d *document) stopped() bool {
+	if d.src.err == nil {
+		d.src.err = d.src.stop()
+	}
+	return d.src.err != nil
+}
+
 // judge sets trust and the stamp against what the earlier steps found, and
 // gives the verdict. Only a complete proof is TOTAL-PASSED.
 func (d *document) judge(c *candidate) {
@@ -335,6 +345,12 @@ func (d *document) trusted(c *candidate) bool {
 	if c.subFilter == subCAdES && !hasSigned(c.si, oidSigningCert, oidSigningCertV2) {
 		c.doubt(SigConstraintsFailure, "the signature does not bind its certificate (signing-certificate-v2)")
 	}
+	if c.token != nil {
+		if sub, why := c.token.doubtful(d.opt.Time.Add(d.lim.ClockSkew)); why != "" {
+			c.doubt(sub, why)
+			return false
+		}
+	}
 	at := d.opt.Time
 	if !c.poe.IsZero() && c.poe.Before(at) {
 		at = c.poe
@@ -352,10 +368,13 @@ func (d *document) trusted(c *candidate) bool {
 // document's own validation data once.
 func (d *document) trust() *trustStore {
 	if d.store == nil {
-		d.store = &trustStore{opt: d.opt, rev: newRevocations(d.opt)}
+		d.store = &trustStore{opt: d.opt, rev: newRevocations(d.opt), stopped: d.stopped}
 		d.store.pool = d.dssCerts()
 		d.dssRevocations()
 		for _, c := range d.list {
+			if d.stopped() {
+				break
+			}
 			d.store.fromSignature(c)
 		}
 	}

@@ -71,6 +71,9 @@ func (d *document) indexEdges(ctx context.Context, base int, changed [][]pdf.Cha
 		if err := d.dssObjects(i-1, targets); err != nil {
 			return nil, err
 		}
+		if err := d.appearanceObjects(i, changed[i], targets); err != nil {
+			return nil, err
+		}
 	}
 	seen := map[uint32]bool{}
 	for i := base; i >= 0; i-- {
@@ -84,6 +87,30 @@ func (d *document) indexEdges(ctx context.Context, base int, changed [][]pdf.Cha
 		}
 	}
 	return x, nil
+}
+
+// appearanceObjects adds the appearance dictionaries of fields that revision i
+// redefines, when they are objects: what they name may be redrawn.
+func (d *document) appearanceObjects(i int, list []pdf.Change, into map[uint32]bool) error {
+	f, err := d.view(i)
+	if err != nil {
+		return err
+	}
+	for _, ch := range list {
+		if ch.Free {
+			continue
+		}
+		o, err := d.get(f, ch.Ref)
+		if err != nil {
+			return err
+		}
+		if field, ok := o.(pdf.Dict); ok && isField(field) {
+			if ref, ok := field["AP"].(pdf.Ref); ok {
+				into[ref.Number] = true
+			}
+		}
+	}
+	return nil
 }
 
 // indexBase adds the objects that revision i defined, as they were after

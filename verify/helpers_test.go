@@ -149,6 +149,7 @@ type job struct {
 	cms       func(b []byte) []byte           // after it is signed
 	unsigned  func(sig []byte) *cms.Attribute // made over the signature value
 	byteRange func(v [4]int64) string
+	at        time.Time // of a document timestamp; zero: now
 	extra     func(u *pdf.Update, f *pdf.File)
 }
 
@@ -314,7 +315,10 @@ func (w *world) fill(t testing.TB, out []byte, j *job, contents, ranges *pdf.Res
 func (w *world) container(t testing.TB, j *job, digest []byte) []byte {
 	t.Helper()
 	if j.subFilter == "ETSI.RFC3161" {
-		return w.token(t, j.id, digest, now)
+		if j.at.IsZero() {
+			j.at = now
+		}
+		return w.token(t, j.id, digest, j.at)
 	}
 	tmpl, err := cms.NewTemplate(j.id.Cert, j.id.Chain, j.alg)
 	require.NoError(t, err)
@@ -333,6 +337,21 @@ func (w *world) container(t testing.TB, j *job, digest []byte) []byte {
 // token makes a timestamp token over a SHA-256 digest.
 func (w *world) token(t testing.TB, id pki.Identity, digest []byte, at time.Time) []byte {
 	t.Helper()
+	info := tstInfo(t, digest, at)
+	tmpl, err := cms.NewTemplateOf(cms.TSTInfo(), id.Cert, id.Chain, cms.ECDSASHA256)
+	require.NoError(t, err)
+	sum := sha256.Sum256(info)
+	attrs := tmpl.SignedAttributes(sum[:])
+	value, err := tmpl.Sign(id.Key, attrs)
+	require.NoError(t, err)
+	der, err := tmpl.FinishAttached(info, attrs, value)
+	require.NoError(t, err)
+	return der
+}
+
+// tstInfo makes the content of a token.
+func tstInfo(t testing.TB, digest []byte, at time.Time) []byte {
+	t.Helper()
 	type algorithm struct{ Algorithm asn1.ObjectIdentifier }
 	type imprint struct {
 		Algorithm algorithm
@@ -346,15 +365,7 @@ func (w *world) token(t testing.TB, id pki.Identity, digest []byte, at time.Time
 		GenTime time.Time `asn1:"generalized"`
 	}{1, asn1.ObjectIdentifier{1, 2, 3}, imprint{algorithm{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}}, digest}, big.NewInt(7), at})
 	require.NoError(t, err)
-	tmpl, err := cms.NewTemplateOf(cms.TSTInfo(), id.Cert, id.Chain, cms.ECDSASHA256)
-	require.NoError(t, err)
-	sum := sha256.Sum256(info)
-	attrs := tmpl.SignedAttributes(sum[:])
-	value, err := tmpl.Sign(id.Key, attrs)
-	require.NoError(t, err)
-	der, err := tmpl.FinishAttached(info, attrs, value)
-	require.NoError(t, err)
-	return der
+	return info
 }
 
 // stamped makes a document and puts stamp number 1 on it.

@@ -39,9 +39,16 @@ type Limits struct {
 // Fixed bounds: nothing a caller would want to change.
 const (
 	bufferSize    = 64 << 10  // one read of the hashing pass
+	pathBuilds    = 4096      // certification paths of one document
+	reasonBytes   = 64 << 10  // bytes of /Reason that are looked at for a serial number
+	nameParts     = 1 << 12   // parts of a field's name that are looked at for a serial number
 	tokensMax     = 16        // signature timestamps of one signature
 	dssBytes      = 128 << 20 // decoded bytes of the DSS of one document
 	workPerObject = 32        // values that one object counted against Limits.Objects may hold
+	keptWeight    = 64        // values, or 64 bytes of a string each, from which an object is kept once read
+	keptObjects   = 32        // objects kept
+	usualStamp    = 50_000    // square units up to which a stamp may cover its page: four of the natural size
+	symbolBytes   = 512 << 10 // bytes of an appearance in which a symbol is looked for
 	treeNodes     = 1 << 20   // entries of structure trees compared in one document
 	pagesNamed    = 200       // pages that reasons can name by number
 	soloJobs      = 4         // signatures whose hash function needs a pass of its own

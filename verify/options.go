@@ -17,12 +17,21 @@ const (
 	// Strict allows validation data, document timestamps and further
 	// signatures, but no form filling, even where the signer allowed it.
 	Strict
+	// Lenient allows what Standard does, and comments: where no DocMDP says
+	// otherwise annotations may be added as under its level 3, and among them
+	// those that can cover content (the "evil annotation" attack on certified
+	// documents). It is for people who will look at the document; the report
+	// lists what was added.
+	Lenient
 )
 
 // String returns the policy's name in lower case.
 func (p Policy) String() string {
-	if p == Strict {
+	switch p {
+	case Strict:
 		return "strict"
+	case Lenient:
+		return "lenient"
 	}
 	return "standard"
 }

@@ -61,8 +61,13 @@ type Stamp struct {
 	Currency string     `json:"currency"`
 	Issued   *time.Time `json:"issued"`
 	Specimen bool       `json:"specimen"`
+	// Genuine is true when a key on the seal trust list made the seal and the
+	// certificate of the signature may carry it. Without it serial and value are
+	// only what somebody wrote, as after a check of integrity alone.
+	Genuine bool `json:"genuine"`
 	// DocumentBound is true when length and digest of the seal are those of
-	// the bytes before this signature's revision.
+	// the bytes before this signature's revision, and the revision does nothing
+	// to that document but to put the stamp on it.
 	DocumentBound bool `json:"document_bound"`
 }
 

@@ -4,12 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"slices"
 	"time"
-
-	"golang.org/x/crypto/ocsp"
 )
 
 // certStatus is the answer about one certificate. known is false when no
@@ -19,10 +15,13 @@ type certStatus struct {
 	at                   time.Time // of the revocation
 	stale                bool      // data was there but not fresh at the time of checking
 	unusable             bool      // data was there but not signed by the issuer, or of another scope
+	late                 bool      // data was there but made when the certificate had expired
 }
 
 func (s certStatus) note() string {
 	switch {
+	case s.late:
+		return " (what there is was made after it expired, when issuers drop their entries)"
 	case s.stale:
 		return " (what there is is out of date)"
 	case s.unusable:
@@ -108,13 +107,21 @@ func (s certStatus) merge(o certStatus) certStatus {
 	o.hold = o.hold || s.hold
 	o.stale = o.stale || s.stale
 	o.unusable = o.unusable || s.unusable
+	o.late = o.late || s.late
 	return o
 }
 
-// fromCRL applies RFC 5280, 6.3.3 to one complete list of the certificate's
-// own issuer.
+// Reasons of revocation that are none (RFC 5280, 5.3.1).
+const (
+	certificateHold = 6
+	removeFromCRL   = 8
+)
+
+// fromCRL applies RFC 5280, 6.3.3 to one list of the certificate's own issuer. A
+// delta can revoke, but proves nothing good.
 func (r *revocations) fromCRL(crl *x509.RevocationList, cert, issuer *x509.Certificate, at, now time.Time) certStatus {
-	if !crlScope(crl, cert) || !r.signedBy(crl, issuer) {
+	covers, delta := crlScope(crl, cert)
+	if !covers || !r.signedBy(crl, issuer) {
 		return certStatus{unusable: true}
 	}
 	if crl.ThisUpdate.After(now.Add(r.skew)) {
@@ -126,11 +133,21 @@ func (r *revocations) fromCRL(crl *x509.RevocationList, cert, issuer *x509.Certi
 			continue
 		}
 		switch {
-		case e.ReasonCode == 6:
+		case e.ReasonCode == certificateHold:
 			return certStatus{known: true, hold: true}
-		case e.ReasonCode != 8 && !e.RevocationTime.After(at):
+		case e.ReasonCode == removeFromCRL:
+			if !delta {
+				return certStatus{unusable: true} // has no place in a complete list (RFC 5280, 5.3.1)
+			}
+		case !e.RevocationTime.After(at):
 			return certStatus{known: true, revoked: true, at: e.RevocationTime}
 		}
+	}
+	if delta {
+		return certStatus{} // silence, or a hold that is over: the complete list must say so
+	}
+	if tooLate(cert, crl.ThisUpdate, crl.Extensions, oidExpiredCerts) {
+		return certStatus{late: true}
 	}
 	if !fresh(crl.ThisUpdate, crl.NextUpdate, at, now) {
 		return certStatus{stale: true}
@@ -152,98 +169,4 @@ func (r *revocations) signedBy(crl *x509.RevocationList, issuer *x509.Certificat
 		r.checked[key] = good
 	}
 	return good
-}
-
-// issuingDistributionPoint is RFC 5280, 5.2.5.
-type issuingDistributionPoint struct {
-	DistributionPoint          asn1.RawValue  `asn1:"optional,tag:0"`
-	OnlyContainsUserCerts      bool           `asn1:"optional,tag:1"`
-	OnlyContainsCACerts        bool           `asn1:"optional,tag:2"`
-	OnlySomeReasons            asn1.BitString `asn1:"optional,tag:3"`
-	IndirectCRL                bool           `asn1:"optional,tag:4"`
-	OnlyContainsAttributeCerts bool           `asn1:"optional,tag:5"`
-}
-
-// crlScope tells whether a list speaks of cert: no delta, no indirect list,
-// no critical extension that is not understood.
-func crlScope(crl *x509.RevocationList, cert *x509.Certificate) bool {
-	for _, e := range crl.Extensions {
-		switch e.Id.String() {
-		case "2.5.29.28":
-			if !idpCovers(e, cert) {
-				return false
-			}
-		case "2.5.29.27":
-			return false
-		default:
-			if e.Critical {
-				return false
-			}
-		}
-	}
-	for i := range crl.RevokedCertificateEntries {
-		for _, e := range crl.RevokedCertificateEntries[i].Extensions {
-			if e.Critical {
-				return false // certificate issuer of an indirect list, or unknown
-			}
-		}
-	}
-	return true
-}
-
-func idpCovers(e pkix.Extension, cert *x509.Certificate) bool {
-	var idp issuingDistributionPoint
-	if rest, err := asn1.Unmarshal(e.Value, &idp); err != nil || len(rest) != 0 {
-		return false
-	}
-	if idp.IndirectCRL || idp.OnlyContainsAttributeCerts || idp.OnlySomeReasons.BitLength > 0 {
-		return false
-	}
-	if idp.OnlyContainsUserCerts && cert.IsCA || idp.OnlyContainsCACerts && !cert.IsCA {
-		return false
-	}
-	if len(idp.DistributionPoint.FullBytes) == 0 {
-		return true
-	}
-	// The list is for one distribution point: the certificate must name it.
-	return slices.ContainsFunc(cert.CRLDistributionPoints, func(url string) bool {
-		return len(url) > 0 && bytes.Contains(idp.DistributionPoint.Bytes, []byte(url))
-	})
-}
-
-// fromOCSP reads one response (RFC 6960): signed by the issuer, or by a
-// responder that the issuer certified for OCSP.
-func (r *revocations) fromOCSP(der []byte, cert, issuer *x509.Certificate, at, now time.Time) certStatus {
-	if len(der) > maxOCSP {
-		return certStatus{}
-	}
-	if _, err := ocsp.ParseResponseForCert(der, cert, nil); err != nil {
-		return certStatus{} // about another certificate, or not readable
-	}
-	resp, err := ocsp.ParseResponseForCert(der, cert, issuer)
-	if err != nil || !responderAllowed(resp, issuer) {
-		return certStatus{unusable: true}
-	}
-	switch {
-	case resp.ThisUpdate.After(now.Add(r.skew)):
-		return certStatus{stale: true}
-	case resp.Status == ocsp.Revoked && resp.RevocationReason == ocsp.CertificateHold:
-		return certStatus{known: true, hold: true}
-	case resp.Status == ocsp.Revoked && !resp.RevokedAt.After(at):
-		return certStatus{known: true, revoked: true, at: resp.RevokedAt}
-	case !fresh(resp.ThisUpdate, resp.NextUpdate, at, now):
-		return certStatus{stale: true}
-	case resp.Status != ocsp.Good && resp.Status != ocsp.Revoked:
-		return certStatus{}
-	}
-	return certStatus{known: true}
-}
-
-func responderAllowed(resp *ocsp.Response, issuer *x509.Certificate) bool {
-	c := resp.Certificate
-	if c == nil || sameCert(c, issuer) {
-		return true
-	}
-	return slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning) &&
-		!resp.ProducedAt.Before(c.NotBefore) && !resp.ProducedAt.After(c.NotAfter)
 }

@@ -1,13 +1,10 @@
 package verify
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -82,32 +79,13 @@ type trustedKey struct {
 	certs map[[sha256.Size]byte]bool
 }
 
-// ParseSealTrust reads a seal trust file: a JSON object {"entries":[...]} of
-// [SealTrustEntry]. Unknown keys, trailing data and entries that are
-// incomplete are refused with a *TrustError.
-func ParseSealTrust(b []byte) (*SealTrust, error) {
-	if len(b) > trustSize {
-		return nil, &TrustError{Entry: -1, Reason: fmt.Sprintf("longer than %d bytes", trustSize)}
-	}
-	var t SealTrust
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&t); err != nil {
-		return nil, &TrustError{Entry: -1, Reason: err.Error()}
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, &TrustError{Entry: -1, Reason: "something stands after the JSON object"}
-	}
-	return NewSealTrust(t.Entries...)
-}
-
 // NewSealTrust checks the entries and makes a trust list of them. The result
 // marshals to the JSON that ParseSealTrust reads.
 func NewSealTrust(entries ...SealTrustEntry) (*SealTrust, error) {
 	if len(entries) > trustEntries {
 		return nil, &TrustError{Entry: -1, Reason: fmt.Sprintf("more than %d entries", trustEntries)}
 	}
-	t := &SealTrust{Entries: slices.Clone(entries)}
+	t := &SealTrust{Entries: append([]SealTrustEntry{}, entries...)} // never null in JSON
 	keys, err := prepare(t.Entries)
 	if err != nil {
 		return nil, err

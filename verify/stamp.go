@@ -24,11 +24,15 @@ const (
 // stampClaim is what makes a signature a stamp, or pretends to.
 type stampClaim struct {
 	seal     *seal.Seal // nil when missing or not readable
+	raw      []byte     // its encoding
 	why      string     // what is inconsistent; empty: nothing so far
 	sub      SubIndication
 	job      *digestJob // over the bytes before stamping
 	number   serial.Number
-	boundary bool // the revision begins at the seal's length
+	boundary bool     // the revision begins at the seal's length
+	changes  []string // what its revision does to the document beyond stamping it
+	unclear  string   // what about that could not be told
+	hides    string   // that it covers too much of its page
 }
 
 func (s *stampClaim) inconsistent(sub SubIndication, why string) {
@@ -40,17 +44,14 @@ func (s *stampClaim) inconsistent(sub SubIndication, why string) {
 // claimOf tells whether a signature carries or claims to be a stamp, and
 // checks what can be checked before hashing: nil for all other signatures.
 func (d *document) claimOf(c *candidate) *stampClaim {
-	inField, fieldClaims := stampField(c.Field)
-	inReason, reasonClaims := reasonSerial(c.dict["Reason"])
+	inField, fieldClaims := stampField(c.name)
+	inReason, reasonClaims := reasonSerial(c.reason)
 	raw, carries := c.dict[sealKey]
-	if !carries && !fieldClaims && !reasonClaims {
-		return nil
-	}
 	claim := &stampClaim{}
 	if !carries {
-		claim.number = inField
-		if reasonClaims {
-			claim.number = inReason
+		var claims bool
+		if claim.number, claims = claimedSerial(c.name, c.reason); !claims {
+			return nil
 		}
 		claim.inconsistent(FormatFailure, "the signature calls itself a stamp but carries no seal")
 		return claim
@@ -60,8 +61,8 @@ func (d *document) claimOf(c *candidate) *stampClaim {
 		claim.inconsistent(FormatFailure, "the seal in the signature cannot be read: "+err.Error())
 		return claim
 	}
-	claim.seal, claim.number = s, s.Serial
-	if fieldClaims && inField != s.Serial || strings.HasPrefix(lastName(c.Field), stampPrefix) && !fieldClaims {
+	claim.seal, claim.raw, claim.number = s, []byte(raw.(pdf.String)), s.Serial
+	if fieldClaims && inField != s.Serial || strings.HasPrefix(lastName(c.name), stampPrefix) && !fieldClaims {
 		claim.inconsistent(FormatFailure, "the field's name gives another serial than the seal "+s.Serial.String())
 	}
 	if !reasonClaims || inReason != s.Serial {
@@ -113,12 +114,8 @@ func stampField(name string) (serial.Number, bool) {
 }
 
 // reasonSerial reads the serial at the beginning of a reason: "[SERIAL] ...".
-func reasonSerial(o pdf.Object) (serial.Number, bool) {
-	s, ok := o.(pdf.String)
-	if !ok || len(s) > 64<<10 {
-		return serial.Number{}, false
-	}
-	text, ok := strings.CutPrefix(s.Text(), "[")
+func reasonSerial(reason string) (serial.Number, bool) {
+	text, ok := strings.CutPrefix(reason, "[")
 	if !ok {
 		return serial.Number{}, false
 	}
@@ -127,6 +124,33 @@ func reasonSerial(o pdf.Object) (serial.Number, bool) {
 		return serial.Number{}, false
 	}
 	return serialOf(text)
+}
+
+// claimedSerial finds a serial that people would take for that of a stamp: in
+// any part of the field's name that begins like a stamp's, or anywhere in the
+// reason between brackets, however it is written.
+func claimedSerial(name, reason string) (serial.Number, bool) {
+	parts := strings.SplitN(name, ".", nameParts)
+	for i, part := range parts {
+		if len(part) < len(stampPrefix) || !strings.EqualFold(part[:len(stampPrefix)], stampPrefix) {
+			continue
+		}
+		if n, ok := serialOf(part[len(stampPrefix):]); ok {
+			return n, true
+		}
+		rest := strings.Join(parts[i:min(len(parts), i+22)], ".") // a dot may stand between symbols
+		if n, ok := serialOf(rest[len(stampPrefix):]); ok {
+			return n, true
+		}
+	}
+	for i, text := range strings.SplitAfter(reason, "[") {
+		if text, _, closed := strings.Cut(text, "]"); i > 0 && closed {
+			if n, ok := serialOf(text); ok {
+				return n, true
+			}
+		}
+	}
+	return serial.Number{}, false
 }
 
 // bind checks that the revision of this signature begins exactly where the
@@ -184,14 +208,28 @@ func (d *document) judgeStamp(c *candidate) bool {
 	}
 	c.Stamp.Value, c.Stamp.Issued, c.Stamp.Specimen = s.Value, issuedOf(s), s.Specimen
 	bound := claim.boundary && claim.job.sum != nil && bytes.Equal(claim.job.sum, s.DocumentDigest[:])
-	c.Stamp.DocumentBound = bound
+	c.Stamp.DocumentBound = bound && len(claim.changes) == 0
 	if !bound {
 		claim.inconsistent(HashFailure, "the seal belongs to another document: the bytes before the stamp have another digest")
+	}
+	if c.placed && claim.why == "" {
+		d.compareSymbol(c, claim)
 	}
 	if claim.why != "" {
 		c.fail(claim.sub, claim.why)
 	}
-	return d.judgeSealKey(c, s) && claim.why == ""
+	for _, why := range claim.changes {
+		c.fail(FormatFailure, "the stamp's own revision changes more than a stamp may (content exchanged while stamping): "+why)
+	}
+	if claim.hides != "" {
+		c.doubt(SigConstraintsFailure, claim.hides)
+	}
+	if claim.unclear != "" { // the document had this fault when it was sealed
+		c.note("of the stamp's own revision: " + claim.unclear)
+	}
+	proved := d.judgeSealKey(c, s)
+	c.Stamp.Genuine = c.Stamp.Genuine && claim.why == "" && len(claim.changes) == 0 && c.intact && !d.opt.IntegrityOnly
+	return proved && claim.why == "" && len(claim.changes) == 0
 }
 
 // judgeSealKey holds the seal against the trust list, and the certificate of
@@ -258,11 +296,13 @@ func (d *document) mayCarry(c *candidate, v sealVerdict) bool {
 		return false // said elsewhere
 	}
 	if v.certs[sha256.Sum256(c.cert.Raw)] {
+		c.Stamp.Genuine = true
 		return true
 	}
 	for _, issuer := range c.chain {
 		if v.certs[sha256.Sum256(issuer.Raw)] {
-			return d.leafMayCarry(c)
+			c.Stamp.Genuine = d.leafMayCarry(c)
+			return c.Stamp.Genuine
 		}
 	}
 	switch {

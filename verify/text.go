@@ -95,6 +95,9 @@ func (s *Stamp) text() string {
 	if s.Specimen {
 		t += ", SPECIMEN"
 	}
+	if !s.Genuine {
+		t += ", NOT proved to be a genuine seal"
+	}
 	if s.DocumentBound {
 		return t + ", bound to this document"
 	}

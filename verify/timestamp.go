@@ -177,6 +177,9 @@ func (c *candidate) signatureTimestamps(doc *document) {
 				c.fail(FormatFailure, fmt.Sprintf("the signature has more than %d timestamps", tokensMax))
 				return
 			}
+			if doc.stopped() {
+				return
+			}
 			c.signatureTimestamp(doc, raw)
 		}
 	}
@@ -219,6 +222,21 @@ func weakImprint(t *token) bool {
 	return t.hash == cms.Digest(crypto.SHA1) || t.hash == cms.Digest(crypto.RIPEMD160)
 }
 
+// doubtful says what keeps a token whose signature verified from being relied
+// on: its certificate must be bound (RFC 3161, 2.4.1 with RFC 5816), and have
+// been valid at the token's time, which must have come.
+func (t *token) doubtful(latest time.Time) (SubIndication, string) {
+	switch {
+	case !hasSigned(t.si, oidSigningCert, oidSigningCertV2):
+		return SigConstraintsFailure, "the timestamp does not bind its certificate (signing-certificate)"
+	case t.cert != nil && (t.time.Before(t.cert.NotBefore) || t.time.After(t.cert.NotAfter)):
+		return OutOfBoundsNoPOE, "the time of the timestamp lies outside the validity of the certificate of its authority"
+	case t.time.After(latest):
+		return OutOfBoundsNoPOE, "the time of the timestamp lies in the future"
+	}
+	return "", ""
+}
+
 // believe takes the time of a token as proof of existence when its authority
 // is trusted, and says whether the token is to be shown: in a check of integrity
 // alone every sound one is.
@@ -228,6 +246,10 @@ func (c *candidate) believe(doc *document, t *token) bool {
 	}
 	if t.legacy != "" || t.deviation != "" || weakImprint(t) {
 		c.note("the signature timestamp is of a kind no longer relied on: it proves nothing")
+		return false
+	}
+	if _, why := t.doubtful(doc.opt.Time.Add(doc.lim.ClockSkew)); why != "" {
+		c.note("the signature timestamp proves nothing: " + why)
 		return false
 	}
 	res := doc.trust().path(t.cert, t.bag, doc.opt.Time, doc.opt.Time, stampUsage)

@@ -21,6 +21,9 @@ type trustStore struct {
 	opt  *Options
 	pool []*x509.Certificate // untrusted certificates of the DSS and the caller
 	rev  *revocations
+
+	builds  int         // paths asked for so far
+	stopped func() bool // the caller's context ended
 }
 
 // path judges cert for something that existed at the time at (EN 319 102-1,
@@ -37,12 +40,15 @@ func (t *trustStore) path(cert *x509.Certificate, bag []*x509.Certificate, at, n
 	if why := accept(cert); why != "" {
 		return pathResult{chain: chains[0], sub: ChainConstraintsFailure, why: why}
 	}
-	var first pathResult
+	first := pathResult{sub: TryLater, why: "the check of the certificate path was cut short"}
 	for i, chain := range chains {
-		if i == t.opt.Limits.Chains {
+		if i == t.opt.Limits.Chains || t.stopped() {
 			break
 		}
-		res := t.revoked(chain, at, now)
+		res := t.strong(chain, at)
+		if res.sub == "" {
+			res = t.revoked(chain, at, now)
+		}
 		if res.sub == "" {
 			return res
 		}
@@ -53,7 +59,17 @@ func (t *trustStore) path(cert *x509.Certificate, bag []*x509.Certificate, at, n
 	return first
 }
 
+// errPaths is the answer when a document wants too many paths, or the caller no
+// more.
+var errPaths = errors.New("too many paths were asked for")
+
+// build finds the paths from cert to a root that are valid at a time, through
+// whatever certificates of the issuers there are (cross-certificates included).
+// crypto/x509 bounds how many signatures it checks for it.
 func (t *trustStore) build(cert *x509.Certificate, bag []*x509.Certificate, at time.Time) ([][]*x509.Certificate, error) {
+	if t.builds++; t.builds > pathBuilds || t.stopped() {
+		return nil, errPaths
+	}
 	inter := x509.NewCertPool()
 	for _, c := range t.opt.Intermediates {
 		if boundedKey(c) {
@@ -111,6 +127,20 @@ func certPeriod(c *x509.Certificate) string {
 	return fmt.Sprintf("signing certificate valid from %s to %s", c.NotBefore.UTC().Format(time.RFC3339), c.NotAfter.UTC().Format(time.RFC3339))
 }
 
+// strong checks the keys of a path, whose anchor signed as well.
+func (t *trustStore) strong(chain []*x509.Certificate, at time.Time) pathResult {
+	for i, c := range chain {
+		if why := weakKey(c, at); why != "" {
+			whose := "an issuing certificate"
+			if i == 0 {
+				whose = "the signing certificate"
+			}
+			return pathResult{chain: chain, sub: CryptoConstraintsFailure, why: whose + " has " + why + ", which is too weak"}
+		}
+	}
+	return pathResult{chain: chain}
+}
+
 // revoked checks every certificate of a path but its anchor.
 func (t *trustStore) revoked(chain []*x509.Certificate, at, now time.Time) pathResult {
 	res := pathResult{chain: chain}
@@ -131,32 +161,6 @@ func (t *trustStore) revoked(chain []*x509.Certificate, at, now time.Time) pathR
 		return res
 	}
 	return res
-}
-
-// signerUsage accepts certificates whose key may sign documents: digital
-// signature or content commitment, or no key usage extension at all.
-func signerUsage(c *x509.Certificate) string {
-	if c.KeyUsage == 0 || c.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) != 0 {
-		return ""
-	}
-	return "the key usage of the signing certificate does not allow signatures"
-}
-
-// stampUsage accepts certificates of timestamp authorities: RFC 3161, 2.3
-// wants id-kp-timeStamping alone and critical.
-func stampUsage(c *x509.Certificate) string {
-	if why := signerUsage(c); why != "" {
-		return why
-	}
-	if len(c.ExtKeyUsage) != 1 || c.ExtKeyUsage[0] != x509.ExtKeyUsageTimeStamping || len(c.UnknownExtKeyUsage) != 0 {
-		return "the certificate of the timestamp authority is not for timestamps alone"
-	}
-	for _, e := range c.Extensions {
-		if e.Id.String() == "2.5.29.37" && e.Critical {
-			return ""
-		}
-	}
-	return "the extended key usage of the timestamp authority is not critical"
 }
 
 // subject returns a certificate's subject for people.
