@@ -29,6 +29,12 @@
 // level B-B that says what it owes, or a *[TimestampError] with which the document is
 // completed later. There is never a second signature.
 //
+// # Years later
+//
+// [Extend] appends validation data and document timestamps to a signed document
+// (levels B-LT and B-LTA), at once or later, and renews them before they expire. It
+// uses no key and takes no serial number.
+//
 // # Cost
 //
 // The source is read once: the same pass copies it, gives the digest in the
