@@ -70,6 +70,7 @@ const (
 func (s *Store) configure(conf *pgxpool.Config) {
 	conf.MaxConns = int32(min(s.opt.Pool, 10000))
 	c := conf.ConnConfig
+	c.DefaultQueryExecMode, c.StatementCacheCapacity = pgx.QueryExecModeCacheStatement, 128 // rows are read in binary form
 	c.DialFunc = dialer(c.DialFunc)
 	c.RuntimeParams["search_path"] = s.opt.Schema
 	if c.RuntimeParams["application_name"] == "" {
@@ -157,8 +158,19 @@ func (s *Store) greet(ctx context.Context, c *pgx.Conn) error {
 	case standby == "" && s.opt.RequireStandby:
 		return &ServerError{"synchronous_standby_names", standby, "a synchronous standby is required (RequireStandby)"}
 	}
+	registerArrays(c)
+	if _, err := c.Exec(ctx, plans); err != nil {
+		return fmt.Errorf("set up the connection: %w", err)
+	}
 	return nil
 }
+
+// plans makes the server plan each statement once for a connection, and with indexes whatever its statistics say: a table
+// that was small when the plan was made grows under it, and arrays of unknown size are taken as small. A server that has
+// not all of these settings goes without.
+const plans = `SELECT set_config(s.name, w.value, false) FROM (VALUES ('plan_cache_mode', 'force_generic_plan'), ('jit', 'off'),
+	('enable_seqscan', 'off'), ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off')) AS w(name, value)
+	JOIN pg_settings s ON s.name = w.name`
 
 func durable(synchronousCommit string) bool {
 	return synchronousCommit == "on" || synchronousCommit == "remote_apply"

@@ -8,32 +8,27 @@ import (
 	"github.com/seed-574216e4/meterai/serial"
 )
 
-// The statements that read by name look up one row for each name, in the order of the names: that keeps the order of the
-// locks, and PostgreSQL on the index also where it has no statistics yet.
+// The statements that read by name find each row through an index; see plans.
 
-// lockAccounts takes the names given and those of the reservations given.
-const lockAccounts = `SELECT a.* FROM (
-		SELECT DISTINCT n.account FROM (
-			SELECT unnest($1::text[]) COLLATE "C" AS account UNION ALL
-			SELECT r.account FROM unnest($2::bytea[]) AS q(number)
-			CROSS JOIN LATERAL (SELECT account FROM reservations WHERE number = q.number LIMIT 1) r
-		) n ORDER BY n.account
-	) w CROSS JOIN LATERAL (SELECT ` + accountColumns + ` FROM accounts WHERE account = w.account LIMIT 1 FOR UPDATE) a`
+// lockAccounts locks in the byte order of the names.
+const lockAccounts = "SELECT " + accountColumns + ` FROM accounts WHERE account = ANY($1::text[]) ORDER BY account FOR UPDATE`
 
-const selectAccounts = `SELECT a.* FROM unnest($1::text[]) AS q(account)
-	CROSS JOIN LATERAL (SELECT ` + accountColumns + ` FROM accounts WHERE account = q.account LIMIT 1) a`
+// lockAccountsOf takes the names given and those of the reservations given.
+const lockAccountsOf = "SELECT " + accountColumns + ` FROM accounts WHERE account = ANY(
+		$1::text[] || ARRAY(SELECT account::text FROM reservations WHERE number = ANY($2::bytea[]))) ORDER BY account FOR UPDATE`
 
-const selectKeys = `SELECT k.* FROM unnest($1::text[], $2::smallint[], $3::bytea[]) AS q(account, operation, key)
-	CROSS JOIN LATERAL (SELECT ` + keyColumns + ` FROM keys
-		WHERE account = q.account AND operation = q.operation AND key = q.key LIMIT 1) k`
+const selectAccounts = "SELECT " + accountColumns + ` FROM accounts WHERE account = ANY($1::text[])`
 
-// selectReservations takes the numbers given and those that the keys given point to.
-const selectReservations = `SELECT r.* FROM (
-		SELECT unnest($1::bytea[]) AS number UNION
-		SELECT k.number FROM unnest($2::text[], $3::smallint[], $4::bytea[]) AS q(account, operation, key)
-		CROSS JOIN LATERAL (SELECT number FROM keys
-			WHERE account = q.account AND operation = q.operation AND key = q.key AND number IS NOT NULL LIMIT 1) k
-	) n CROSS JOIN LATERAL (SELECT ` + reservationColumns + ` FROM reservations WHERE number = n.number LIMIT 1) r`
+const selectKeys = `SELECT k.account, k.operation, k.key, k.sequence, k.units, k.peer, k.time
+	FROM unnest($1::text[], $2::smallint[], $3::bytea[]) AS n(account, operation, key)
+	JOIN keys k ON k.account = n.account AND k.operation = n.operation AND k.key = n.key`
+
+const selectReservations = "SELECT " + reservationColumns + " FROM reservations WHERE number = ANY($1::bytea[])"
+
+// selectAttempts gives the newest reservation of each key.
+const selectAttempts = `SELECT r.* FROM unnest($1::text[], $2::bytea[]) AS n(account, key)
+	CROSS JOIN LATERAL (SELECT ` + reservationColumns + ` FROM reservations
+		WHERE account = n.account AND key = n.key AND attempt > 0 ORDER BY attempt DESC LIMIT 1) r`
 
 const selectSeries = `SELECT coalesce(s.mark, m.floor), coalesce(s.term, 0), coalesce(f.fence, 0), s.time
 	FROM meta m LEFT JOIN series s ON s.series = $1 LEFT JOIN fences f ON f.series = $1`
@@ -56,26 +51,34 @@ const removePlaceholders = `DELETE FROM accounts WHERE account = ANY($1::text[])
 // names is a query in the form that statements take.
 type names struct {
 	accounts []string // sorted, with those of the keys
-	numbers  [][]byte
-	keys     []any // three columns
+	numbers  []serial.Number
+	strange  []serial.Number // those of the numbers whose accounts are not known
+	redeems  []serial.KeyID
+	keys     []serial.KeyID // of other operations
 	series   serial.SeriesID
 }
 
-func namesOf(q *serial.Query) *names {
-	n := &names{accounts: slices.Clone(q.Accounts), series: q.Series}
+// namesOf takes a query. home gives the account of a number, "" if it does not know.
+func namesOf(q *serial.Query, home func(serial.Number) string) *names {
+	n := &names{accounts: make([]string, 0, len(q.Accounts)+len(q.Keys)+len(q.Numbers)), numbers: q.Numbers, series: q.Series}
+	n.accounts = append(n.accounts, q.Accounts...)
 	for _, k := range q.Keys {
 		n.accounts = append(n.accounts, k.Account)
+		if k.Op == serial.OpRedeem {
+			n.redeems = append(n.redeems, k)
+		} else {
+			n.keys = append(n.keys, k)
+		}
+	}
+	for _, v := range q.Numbers {
+		if account := home(v); account != "" {
+			n.accounts = append(n.accounts, account)
+		} else {
+			n.strange = append(n.strange, v)
+		}
 	}
 	slices.Sort(n.accounts)
 	n.accounts = slices.Compact(n.accounts)
-	n.numbers = column(q.Numbers, func(v *serial.Number) []byte { return blob(*v) })
-	if len(q.Keys) > 0 {
-		n.keys = []any{
-			column(q.Keys, func(k *serial.KeyID) string { return k.Account }),
-			column(q.Keys, func(k *serial.KeyID) int16 { return int16(k.Op) }),
-			column(q.Keys, func(k *serial.KeyID) []byte { return []byte(k.Key) }),
-		}
-	}
 	return n
 }
 
@@ -92,31 +95,48 @@ func newSnapshot(q *serial.Query) *serial.Snapshot {
 	}
 }
 
-func (n *names) queueKeys(b *pgx.Batch, snap *serial.Snapshot) {
-	if n.keys == nil {
-		return
-	}
-	b.Queue(selectKeys, n.keys...).Query(func(rows pgx.Rows) error {
-		return each(rows, func() error {
-			k, err := scanKey(rows)
-			snap.Keys[k.ID] = k
-			return err
+func accountOf(k *serial.KeyID) string { return k.Account }
+
+func bytesOf(k *serial.KeyID) string { return k.Key }
+
+// queueKeys reads the keys and the reservations that those of OpRedeem lead to.
+func (n *names) queueKeys(b *pgx.Batch, snap *serial.Snapshot, found func(*stored)) {
+	if len(n.keys) > 0 {
+		operation := smallints(nil, n.keys, func(k *serial.KeyID) uint8 { return uint8(k.Op) })
+		b.Queue(selectKeys, texts(nil, n.keys, accountOf), operation, keys(nil, n.keys, bytesOf)).Query(func(rows pgx.Rows) error {
+			return each(rows, func() error {
+				k, err := scanKey(rows)
+				snap.Keys[k.ID] = k
+				return err
+			})
 		})
-	})
+	}
+	if len(n.redeems) > 0 {
+		b.Queue(selectAttempts, texts(nil, n.redeems, accountOf), keys(nil, n.redeems, bytesOf)).Query(func(rows pgx.Rows) error {
+			return each(rows, func() error {
+				s, err := scanStored(rows)
+				if err != nil || s.sequence == 0 {
+					return err
+				}
+				k := s.key()
+				snap.Keys[k.ID] = k
+				found(&s)
+				return nil
+			})
+		})
+	}
 }
 
-func (n *names) queueReservations(b *pgx.Batch, snap *serial.Snapshot) {
-	if n.keys == nil && len(n.numbers) == 0 {
+func (n *names) queueReservations(b *pgx.Batch, found func(*stored)) {
+	if len(n.numbers) == 0 {
 		return
 	}
-	keys := n.keys
-	if keys == nil {
-		keys = []any{[]string{}, []int16{}, [][]byte{}}
-	}
-	b.Queue(selectReservations, append([]any{n.numbers}, keys...)...).Query(func(rows pgx.Rows) error {
+	b.Queue(selectReservations, numbers(nil, n.numbers, itself)).Query(func(rows pgx.Rows) error {
 		return each(rows, func() error {
-			r, err := scanReservation(rows)
-			snap.Reservations[r.Number] = r
+			s, err := scanStored(rows)
+			if err == nil {
+				found(&s)
+			}
 			return err
 		})
 	})

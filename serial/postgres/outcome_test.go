@@ -20,12 +20,60 @@ import (
 	"github.com/seed-574216e4/meterai/serial/postgres"
 )
 
-// proxy stands between a store and its server and breaks the connection at a commit, when it is told to.
+// proxy stands between a store and its server and breaks the connection at a commit, or at any message, when it is told
+// to.
 type proxy struct {
 	net.Listener
 	to      string
 	mode    atomic.Int32 // of the next commit
 	cancels atomic.Int32 // cancel requests that came
+
+	mu      sync.Mutex
+	seen    []bool // of each message since watch, whether it is a commit
+	at      int    // the message to cut, -1 for none
+	cutMode int32
+}
+
+// watch counts messages from now on.
+func (p *proxy) watch() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen, p.at = nil, -1
+}
+
+// watched tells, of each message since watch, whether it is a commit.
+func (p *proxy) watched() []bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen
+}
+
+// cutAt cuts the connection at a message, counted from now.
+func (p *proxy) cutAt(n int, mode int32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen, p.at, p.cutMode = nil, n, mode
+}
+
+// wasCut reports whether the message came.
+func (p *proxy) wasCut() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.at < 0
+}
+
+// next takes notice of a message and says what is to become of it.
+func (p *proxy) next(commit bool) int32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.seen = append(p.seen, commit); p.at == len(p.seen)-1 {
+		p.at = -1
+		return p.cutMode
+	}
+	if commit {
+		return p.mode.Swap(pass)
+	}
+	return pass
 }
 
 const (
@@ -41,7 +89,7 @@ func newProxy(t *testing.T, srv *server) *proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	p := &proxy{Listener: l, to: fmt.Sprintf("127.0.0.1:%d", srv.port)}
+	p := &proxy{Listener: l, to: fmt.Sprintf("127.0.0.1:%d", srv.port), at: -1}
 	t.Cleanup(func() { _ = l.Close() })
 	go func() {
 		for {
@@ -71,7 +119,10 @@ func (p *proxy) serve(client net.Conn) {
 		for {
 			n, err := server.Read(b)
 			if silent.Load() {
-				client.Close() // the answer is there and is not passed on
+				if err == nil {
+					continue // the answer is there and is not passed on
+				}
+				client.Close()
 				return
 			}
 			if _, werr := client.Write(b[:n]); err != nil || werr != nil {
@@ -85,39 +136,51 @@ func (p *proxy) serve(client net.Conn) {
 	done.Wait()
 }
 
+// readMessage reads a message; the first of a connection has no type.
+func readMessage(c net.Conn, first bool) (head, body []byte, err error) {
+	if head = make([]byte, 5); first {
+		head = head[1:]
+	}
+	if _, err := io.ReadFull(c, head); err != nil {
+		return nil, nil, err
+	}
+	body = make([]byte, binary.BigEndian.Uint32(head[len(head)-4:])-4)
+	_, err = io.ReadFull(c, body)
+	return head, body, err
+}
+
 // forward reads the client's messages.
 func (p *proxy) forward(client, server net.Conn, silent *atomic.Bool) {
 	first := true
 	for {
-		var head []byte
-		if first {
-			head = make([]byte, 4) // the first message has no type
-		} else {
-			head = make([]byte, 5)
-		}
-		if _, err := io.ReadFull(client, head); err != nil {
-			return
-		}
-		body := make([]byte, binary.BigEndian.Uint32(head[len(head)-4:])-4)
-		if _, err := io.ReadFull(client, body); err != nil {
+		head, body, err := readMessage(client, first)
+		if err != nil {
 			return
 		}
 		if first && len(body) >= 4 && binary.BigEndian.Uint32(body) == cancelCode {
 			p.cancels.Add(1)
 		}
-		if head[0] == 'Q' && string(body) == commitNeedle {
-			switch p.mode.Swap(pass) {
-			case dropBefore:
-				return
-			case dropAfter:
-				silent.Store(true)
-			case swallow:
-				_, _ = io.Copy(io.Discard, client)
-				return
-			}
+		mode := int32(pass)
+		if !first {
+			mode = p.next(head[0] == 'Q' && string(body) == commitNeedle)
+		}
+		switch mode {
+		case dropBefore:
+			return
+		case dropAfter:
+			silent.Store(true)
+		case swallow:
+			_, _ = io.Copy(io.Discard, client)
+			return
 		}
 		first = false
 		if _, err := server.Write(append(head, body...)); err != nil {
+			return
+		}
+		if mode == dropAfter {
+			// The server does it, sees the end of what comes, and its answers are not passed on.
+			_ = server.(*net.TCPConn).CloseWrite()
+			_, _ = io.Copy(io.Discard, client)
 			return
 		}
 	}

@@ -44,6 +44,17 @@
 // any restore, and after promoting a standby that was not synchronous, call [serial.Fence] or [Store.Fence] before the
 // first ledger is opened, and compare with a checkpoint ([serial.AuditReport]) that was kept elsewhere.
 //
+// # What it costs
+//
+// A Redeem is two transactions of three round trips each, which it shares with the other callers of its ledger. With 256
+// callers it takes some 75 µs of processor time in the process and 80 in the server on 1,000 accounts, 60 and 60 on one; a
+// Reserve some 28 and 31 (go test ./serial/postgres -run xxx -bench . -benchtime 40000x, on two cores shared with others).
+// In the process a third is the garbage collector of a program with a small heap: with GOGC=400 it is 43 rather than 75.
+// In the server each transaction costs some 1 ms, whatever its size, so more callers are cheaper: with 1,024 it is 58.
+//
+// Rows are read and written by name through an index. So that this stays so while a table grows, the store's sessions
+// plan each statement once (plan_cache_mode) and without sequential scans, hash and merge joins.
+//
 // # What is left out
 //
 // Failover itself, backups, and partitioning. The SQL has no advisory locks, no notifications and no sequences, so that
@@ -80,6 +91,8 @@ type Store struct {
 	pool     *pgxpool.Pool
 	instance []byte
 	witness  witness
+	homes    homes
+	buffers  buffers
 	timeline timeline
 
 	mu     sync.Mutex

@@ -20,13 +20,14 @@ func (s *Store) View(ctx context.Context, q *serial.Query) (*serial.Snapshot, er
 		ctx, cancel := context.WithTimeout(ctx, s.opt.Timeout)
 		defer cancel()
 		snap = newSnapshot(q)
-		n := namesOf(q)
+		n := namesOf(q, func(serial.Number) string { return "" })
 		var g guard
 		b := &pgx.Batch{}
 		b.Queue(beginRead)
 		b.Queue(selectGuard).QueryRow(g.scan)
-		n.queueKeys(b, snap)
-		n.queueReservations(b, snap)
+		found := func(s *stored) { snap.Reservations[s.Number] = *s.Reservation }
+		n.queueKeys(b, snap, found)
+		n.queueReservations(b, found)
 		n.queueSeries(b, snap)
 		if err := c.SendBatch(ctx, b).Close(); err != nil {
 			return err
@@ -36,7 +37,7 @@ func (s *Store) View(ctx context.Context, q *serial.Query) (*serial.Snapshot, er
 		}
 		n.accounts = append(n.accounts, n.strangers(snap, func(string) bool { return false })...)
 		b = &pgx.Batch{}
-		b.Queue(selectAccounts, n.accounts).Query(func(rows pgx.Rows) error {
+		b.Queue(selectAccounts, texts(nil, n.accounts, itself)).Query(func(rows pgx.Rows) error {
 			return each(rows, func() error {
 				a, err := scanAccount(rows)
 				snap.Accounts[a.Name] = a
@@ -144,12 +145,29 @@ func (r *reader) Reservations(ctx context.Context, unresolved bool) iter.Seq2[se
 	})
 }
 
-// Keys walks in the order of account, operation and key.
+// Keys walks those of redeem in the order of account and key, then the others in the order of account, operation and key.
 func (r *reader) Keys(ctx context.Context) iter.Seq2[serial.Key, error] {
-	const sql = "SELECT " + keyColumns + " FROM keys WHERE (account, operation, key) > ($1, $2, $3) ORDER BY account, operation, key LIMIT $4"
-	return walk(ctx, r.c, scanKey, func(last *serial.Key) (string, []any) {
-		return sql, []any{last.ID.Account, int16(last.ID.Op), []byte(last.ID.Key), page}
-	})
+	const redeem = `SELECT account, key, number, sequence, reserved FROM reservations r
+		WHERE (account, key) > ($1, $2) AND sequence IS NOT NULL AND attempt = (
+			SELECT max(attempt) FROM reservations WHERE account = r.account AND key = r.key)
+		ORDER BY account, key LIMIT $3`
+	const others = "SELECT " + keyColumns + " FROM keys WHERE (account, operation, key) > ($1, $2, $3) ORDER BY account, operation, key LIMIT $4"
+	return func(yield func(serial.Key, error) bool) {
+		for k, err := range walk(ctx, r.c, scanRedeemKey, func(last *serial.Key) (string, []any) {
+			return redeem, []any{last.ID.Account, []byte(last.ID.Key), page}
+		}) {
+			if !yield(k, err) || err != nil {
+				return
+			}
+		}
+		for k, err := range walk(ctx, r.c, scanKey, func(last *serial.Key) (string, []any) {
+			return others, []any{last.ID.Account, int16(last.ID.Op), []byte(last.ID.Key), page}
+		}) {
+			if !yield(k, err) {
+				return
+			}
+		}
+	}
 }
 
 func (r *reader) Series(ctx context.Context) iter.Seq2[serial.Series, error] {

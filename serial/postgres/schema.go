@@ -91,6 +91,8 @@ CREATE TABLE reservations (
 	number        bytea    NOT NULL PRIMARY KEY CHECK (length(number) = 14),
 	account       text     COLLATE "C" NOT NULL,
 	key           bytea    NOT NULL CHECK (length(key) BETWEEN 1 AND 256),
+	sequence      bigint   CHECK (sequence > 0), -- of the entry that took the unit; with it the row is the key's as well
+	attempt       bigint,  -- orders the reservations of a key: 2^63-1 as long as it holds the key, then its sequence
 	state         smallint NOT NULL CHECK (state BETWEEN 1 AND 5),
 	reserved      bigint,
 	intent        bigint,
@@ -104,21 +106,20 @@ CREATE TABLE reservations (
 	output_digest bytea CHECK (length(output_digest) = 32),
 	output_length bigint   NOT NULL CHECK (output_length >= 0),
 	note          text     NOT NULL,
+	UNIQUE (account, key, attempt),
+	CHECK (attempt IS NOT DISTINCT FROM CASE WHEN state = 4 THEN sequence ELSE 9223372036854775807 END),
 	CHECK (state <> 3 OR output_digest IS NOT NULL)
 )`, `
-CREATE UNIQUE INDEX reservations_one_for_a_key ON reservations (account, key) WHERE state <> 4`, `
 CREATE INDEX reservations_unresolved ON reservations (number) WHERE state IN (1, 2)`, `
-CREATE TABLE keys (
+CREATE TABLE keys ( -- of all operations but redeem, whose keys are in the rows of their reservations
 	account   text     COLLATE "C" NOT NULL,
-	operation smallint NOT NULL CHECK (operation BETWEEN 1 AND 6),
+	operation smallint NOT NULL CHECK (operation BETWEEN 2 AND 6),
 	key       bytea    NOT NULL CHECK (length(key) BETWEEN 1 AND 256),
-	number    bytea CHECK (length(number) = 14),
 	sequence  bigint   NOT NULL CHECK (sequence > 0),
 	units     bigint   NOT NULL CHECK (units >= 0),
 	peer      text     NOT NULL,
 	time      bigint,
-	PRIMARY KEY (account, operation, key),
-	CHECK ((operation = 1) = (number IS NOT NULL))
+	PRIMARY KEY (account, operation, key)
 )`}}
 
 // meta is the row that says whose schema it is.
@@ -284,7 +285,7 @@ type guard struct {
 	commit   string
 }
 
-const selectGuard = `SELECT instance, version, pg_is_in_recovery(), coalesce(current_setting('synchronous_commit', true), 'on') FROM meta`
+const selectGuard = `SELECT instance, version, pg_is_in_recovery(), coalesce(current_setting('synchronous_commit', true), 'on') FROM meta WHERE id = 1`
 
 func (g *guard) scan(row pgx.Row) error {
 	return row.Scan(&g.instance, &g.version, &g.recovery, &g.commit)

@@ -17,11 +17,17 @@ import (
 
 func jitter(d time.Duration) time.Duration { return rand.N(d/2 + 1) }
 
-// Update implements [serial.Store]. It takes three round trips: the locks and the rows, the changes, the commit. The
+// Update implements [serial.Store]. It takes three round trips: the locks and the rows, the changes, the commit;
+// more when it makes an account, takes a lease, or needs a lock that it did not foresee. The
 // accounts are locked in the byte order of their names.
 func (s *Store) Update(ctx context.Context, q *serial.Query, decide func(*serial.Snapshot) (*serial.Batch, error)) error {
+	careful := false
 	for attempt := 0; ; attempt++ {
-		err := s.attempt(ctx, q, decide)
+		err := s.attempt(ctx, q, decide, careful)
+		if errors.Is(err, errKnown) && !careful {
+			careful = true
+			continue
+		}
 		if !errors.Is(err, errRetry) {
 			return err
 		}
@@ -35,8 +41,11 @@ func (s *Store) Update(ctx context.Context, q *serial.Query, decide func(*serial
 	}
 }
 
+// errKnown marks a transaction that the database refuses because a row is there already.
+var errKnown = errors.New("a row exists")
+
 // attempt runs one transaction.
-func (s *Store) attempt(ctx context.Context, q *serial.Query, decide func(*serial.Snapshot) (*serial.Batch, error)) error {
+func (s *Store) attempt(ctx context.Context, q *serial.Query, decide func(*serial.Snapshot) (*serial.Batch, error), careful bool) error {
 	if err := s.witness.refused(); err != nil {
 		return err
 	}
@@ -45,10 +54,13 @@ func (s *Store) attempt(ctx context.Context, q *serial.Query, decide func(*seria
 		return err
 	}
 	defer c.Release() // a connection that is left within a transaction is closed, also if decide ended the goroutine
-	t := &transaction{s: s, conn: c.Conn(), names: namesOf(q)}
+	t := &transaction{s: s, conn: c.Conn(), names: namesOf(q, s.homes.of), careful: careful}
 	t.before = s.witness.expect(t.names)
 	wait, cancel := context.WithTimeout(ctx, s.opt.Timeout)
-	snap, err := t.load(wait, q)
+	var snap *serial.Snapshot
+	if err = prepare(wait, t.conn); err == nil {
+		snap, err = t.load(wait, q)
+	}
 	cancel()
 	if err != nil {
 		return t.failed(err)
@@ -62,22 +74,35 @@ func (s *Store) attempt(ctx context.Context, q *serial.Query, decide func(*seria
 		return s.witness.refuse(err)
 	}
 	batch, err := decide(snap)
-	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), s.opt.Timeout) // decide may have taken its time
-	defer cancel()
 	if err != nil || batch.Empty() {
-		t.rollback(ctx)
+		t.end()
 		return err
 	}
+	return t.finish(ctx, batch)
+}
+
+// end rolls back on time of its own.
+func (t *transaction) end() {
+	ctx, cancel := context.WithTimeout(context.Background(), t.s.opt.Timeout)
+	defer cancel()
+	t.rollback(ctx)
+}
+
+// finish writes a batch and commits.
+func (t *transaction) finish(ctx context.Context, batch *serial.Batch) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.s.opt.Timeout) // decide may have taken its time
+	defer cancel()
 	if err := t.apply(ctx, batch); err != nil {
 		err = t.failed(err)
 		t.rollback(ctx)
 		return err
 	}
-	if err := commit(t.conn, s.opt.Timeout); err != nil {
+	if err := commit(t.conn, t.s.opt.Timeout); err != nil {
 		_ = t.conn.Close(ctx) // never used again; what the server makes of it is settled there
 		return fmt.Errorf("ledger database: %w", err)
 	}
-	s.witness.remember(batch)
+	t.s.witness.remember(batch)
+	t.s.homes.remember(batch)
 	return nil
 }
 
@@ -87,7 +112,10 @@ type transaction struct {
 	conn         *pgx.Conn
 	names        *names
 	before       *position
-	placeholders []string // accounts that exist only to be locked
+	careful      bool                       // nothing is taken as new because it was not read
+	locked       map[string]bool            // accounts; true for those that exist
+	placeholders []string                   // accounts that exist only to be locked
+	known        map[serial.Number]struct{} // reservations that were read
 }
 
 // failed says what an error before the commit means. Nothing was done: if the transaction was in another's way or the
@@ -100,6 +128,8 @@ func (t *transaction) failed(err error) error {
 	switch {
 	case errors.Is(err, serial.ErrFenced), errors.As(err, &se), errors.As(err, &fe):
 		return err
+	case errors.As(err, &pe) && pe.Code == "23505": // unique_violation
+		return fmt.Errorf("ledger database: %w: %w", errKnown, err)
 	case errors.As(err, &pe):
 		again = rolledBack(pe) || lost(pe)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -139,17 +169,18 @@ const maxPasses = 4
 // load locks and reads what q names, in one round trip if all accounts exist. Names without an account get a row to
 // lock, which nobody else ever sees.
 func (t *transaction) load(ctx context.Context, q *serial.Query) (*serial.Snapshot, error) {
-	locked := make(map[string]bool)
+	t.locked, t.known = make(map[string]bool), make(map[serial.Number]struct{})
+	isLocked := func(name string) bool { _, ok := t.locked[name]; return ok }
 	for pass := range maxPasses {
 		snap := newSnapshot(q)
 		t.placeholders = t.placeholders[:0]
-		clear(locked)
-		if err := t.pass(ctx, pass > 0, snap, locked); err != nil {
+		clear(t.locked)
+		clear(t.known)
+		if err := t.pass(ctx, pass > 0, snap); err != nil {
 			return nil, err
 		}
-		isLocked := func(name string) bool { return locked[name] }
 		more := t.names.strangers(snap, isLocked)
-		if len(more) == 0 && !slices.ContainsFunc(t.names.accounts, func(name string) bool { return !locked[name] }) {
+		if len(more) == 0 && !slices.ContainsFunc(t.names.accounts, func(name string) bool { return !isLocked(name) }) {
 			return snap, nil
 		}
 		t.names.accounts = append(t.names.accounts, more...)
@@ -158,7 +189,7 @@ func (t *transaction) load(ctx context.Context, q *serial.Query) (*serial.Snapsh
 	return nil, fmt.Errorf("%w: the accounts to lock keep changing", errRetry)
 }
 
-func (t *transaction) pass(ctx context.Context, again bool, snap *serial.Snapshot, locked map[string]bool) error {
+func (t *transaction) pass(ctx context.Context, again bool, snap *serial.Snapshot) error {
 	n := t.names
 	var g guard
 	b := &pgx.Batch{}
@@ -168,24 +199,15 @@ func (t *transaction) pass(ctx context.Context, again bool, snap *serial.Snapsho
 	b.Queue("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 	b.Queue(selectGuard).QueryRow(g.scan)
 	if again {
-		b.Queue(makePlaceholders, n.accounts, make([]byte, 32))
+		b.Queue(makePlaceholders, texts(nil, n.accounts, itself), make([]byte, 32))
 	}
-	if len(n.accounts) > 0 || len(n.numbers) > 0 {
-		b.Queue(lockAccounts, n.accounts, n.numbers).Query(func(rows pgx.Rows) error {
-			return each(rows, func() error {
-				a, err := scanAccount(rows)
-				locked[a.Name] = true
-				if a.Sequence == 0 {
-					t.placeholders = append(t.placeholders, a.Name)
-				} else {
-					snap.Accounts[a.Name] = a
-				}
-				return err
-			})
-		})
+	t.queueLocks(b, snap)
+	found := func(s *stored) {
+		snap.Reservations[s.Number] = *s.Reservation
+		t.known[s.Number] = struct{}{}
 	}
-	n.queueKeys(b, snap)
-	n.queueReservations(b, snap)
+	n.queueKeys(b, snap, found)
+	n.queueReservations(b, found)
 	switch id := n.series.String(); {
 	case n.seriesAlone():
 		b.Queue(makeSeries, id)
@@ -200,38 +222,65 @@ func (t *transaction) pass(ctx context.Context, again bool, snap *serial.Snapsho
 	return g.check(t.s, true)
 }
 
-// apply writes a batch in one round trip. Every row must have an effect.
-func (t *transaction) apply(ctx context.Context, batch *serial.Batch) error {
-	b := &pgx.Batch{}
-	write := func(what, sql string, n int, args ...any) {
-		if n == 0 {
-			return
-		}
-		b.Queue(sql, args...).Exec(func(tag pgconn.CommandTag) error {
-			if done := tag.RowsAffected(); done != int64(n) {
-				return fmt.Errorf("%d of %d rows refused by the database: %s", int64(n)-done, n, what)
-			}
-			return nil
-		})
+// queueLocks locks and reads the accounts.
+func (t *transaction) queueLocks(b *pgx.Batch, snap *serial.Snapshot) {
+	n := t.names
+	if len(n.accounts) == 0 && len(n.strange) == 0 {
+		return
 	}
-	write("entries", writeEntries, len(batch.Entries), bindEntries(batch.Entries)...)
-	write("reservations", writeReservations, len(batch.Reservations), bindReservations(batch.Reservations)...)
-	write("keys", writeKeys, len(batch.Keys), bindKeys(batch.Keys)...)
-	write("accounts", writeAccounts, len(batch.Accounts), bindAccounts(batch.Accounts)...)
+	sql, args := lockAccounts, []any{texts(nil, n.accounts, itself)}
+	if len(n.strange) > 0 {
+		sql, args = lockAccountsOf, append(args, numbers(nil, n.strange, itself))
+	}
+	b.Queue(sql, args...).Query(func(rows pgx.Rows) error {
+		return each(rows, func() error {
+			a, err := scanAccount(rows)
+			t.locked[a.Name] = a.Sequence > 0
+			if a.Sequence == 0 {
+				t.placeholders = append(t.placeholders, a.Name)
+			} else {
+				snap.Accounts[a.Name] = a
+			}
+			return err
+		})
+	})
+}
+
+// apply writes a batch: the rows in one round trip, and in another what is rare. Every row must have an effect.
+func (t *transaction) apply(ctx context.Context, batch *serial.Batch) error {
+	if s := batch.Series; s != nil && (s.Term > math.MaxInt64 || s.Fence > s.Term) {
+		return &serial.CorruptError{Reason: "term or fence of a series out of range"}
+	}
+	if len(batch.Entries)+len(batch.Accounts)+len(batch.Reservations)+len(batch.Keys) > 0 {
+		if err := t.applyRows(ctx, batch); err != nil {
+			return err
+		}
+	}
+	b := &pgx.Batch{}
+	one := func(what, sql string, args ...any) {
+		b.Queue(sql, args...).Exec(func(tag pgconn.CommandTag) error { return affected(tag, 1, what) })
+	}
 	if len(t.placeholders) > 0 {
-		b.Queue(removePlaceholders, t.placeholders)
+		b.Queue(removePlaceholders, texts(nil, t.placeholders, itself))
 	}
 	if s := batch.Series; s != nil {
-		if s.Term > math.MaxInt64 || s.Fence > s.Term {
-			return &serial.CorruptError{Reason: "term or fence of a series out of range"}
-		}
-		write("series", writeSeries, 1, s.ID.String(), int64(s.Mark), int64(s.Term), micros(s.Time))
-		write("fence", writeFence, 1, s.ID.String(), int64(s.Fence))
+		one("series", writeSeries, s.ID.String(), int64(s.Mark), int64(s.Term), optional(s.Time))
+		one("fence", writeFence, s.ID.String(), int64(s.Fence))
 	}
 	if l := batch.Lease; l != nil {
-		write("lease", writeLease, 1, l.Series.String(), int64(l.Term), l.Holder, int64(l.First), int64(l.Last), micros(l.Time))
+		one("lease", writeLease, l.Series.String(), int64(l.Term), l.Holder, int64(l.First), int64(l.Last), optional(l.Time))
+	}
+	if b.Len() == 0 {
+		return nil
 	}
 	return t.conn.SendBatch(ctx, b).Close()
+}
+
+func affected(tag pgconn.CommandTag, n int, what string) error {
+	if done := tag.RowsAffected(); done != int64(n) {
+		return fmt.Errorf("%d of %d rows refused by the database: %s", int64(n)-done, n, what)
+	}
+	return nil
 }
 
 const (
