@@ -49,6 +49,20 @@ func (q *queue) signal() {
 	}
 }
 
+// settle lets those who are about to put something do so: until none came in a turn of the scheduler.
+func (q *queue) settle() {
+	for last := -1; ; {
+		runtime.Gosched()
+		q.mu.Lock()
+		n := len(q.waiting)
+		q.mu.Unlock()
+		if n == last || n >= maxGroup {
+			return
+		}
+		last = n
+	}
+}
+
 // withdraw takes o back if no group has it yet.
 func (q *queue) withdraw(o *op) bool {
 	q.mu.Lock()
@@ -98,7 +112,7 @@ func (l *Ledger) write() {
 	for range l.queue.wake {
 		for {
 			// The callers that were just answered are about to come back: let them join this group.
-			runtime.Gosched()
+			l.queue.settle()
 			group, closed := l.queue.take()
 			if closed {
 				return
@@ -149,18 +163,19 @@ func (l *Ledger) singly(group []*op, err error) {
 // which nothing is durable.
 func (l *Ledger) transact(group []*op) (refused bool, err error) {
 	ctx := context.Background()
-	now, clockErr := l.read()
+	_, clockErr := l.read()
 	var halted error
 	if why := l.halted.Load(); why != nil {
 		halted = *why
 	}
 	noBlock := halted
 	if halted == nil {
-		noBlock = l.provide(ctx, group, now, clockErr)
+		noBlock = l.provide(ctx, group, clockErr)
 	}
 	var blocks []Lease
 	decided := false
 	err = l.store.Update(ctx, l.query(group), func(snap *Snapshot) (*Batch, error) {
+		now, clockErr := l.read() // anew: the wait for the transaction may be long, and other processes go on meanwhile
 		d := &draft{
 			snap: snap, now: now, clock: clockErr, tolerance: l.opt.Tolerance,
 			scheme: l.opt.Scheme, blocks: slices.Clone(l.blocks), noBlock: noBlock, term: l.term,
@@ -229,7 +244,7 @@ func (l *Ledger) read() (time.Time, error) {
 
 // provide sees to it that the leased blocks have a number for each operation of the group that may need one. If it
 // cannot, it says why; operations that then need no number are not harmed.
-func (l *Ledger) provide(ctx context.Context, group []*op, now time.Time, clockErr error) error {
+func (l *Ledger) provide(ctx context.Context, group []*op, clockErr error) error {
 	var need, have uint64
 	for _, o := range group {
 		if o.issues {
@@ -245,7 +260,7 @@ func (l *Ledger) provide(ctx context.Context, group []*op, now time.Time, clockE
 	if clockErr != nil {
 		return clockErr
 	}
-	lease, err := l.lease(ctx, max(l.opt.Block, need-have), now)
+	lease, err := l.lease(ctx, max(l.opt.Block, need-have))
 	if err != nil {
 		return err
 	}
@@ -254,13 +269,17 @@ func (l *Ledger) provide(ctx context.Context, group []*op, now time.Time, clockE
 }
 
 // lease takes a block of n numbers, or what is left of the series. When it returns, the mark above the block is durable.
-func (l *Ledger) lease(ctx context.Context, n uint64, now time.Time) (Lease, error) {
+func (l *Ledger) lease(ctx context.Context, n uint64) (Lease, error) {
 	var lease Lease
 	id := l.series()
 	err := l.store.Update(ctx, &Query{Series: id}, func(snap *Snapshot) (*Batch, error) {
 		s := snap.Series
 		if l.term != 0 && l.term <= s.Fence {
 			return nil, ErrFenced
+		}
+		now, err := l.read()
+		if err != nil {
+			return nil, err
 		}
 		t, err := bridge(now, s.Time, l.opt.Tolerance)
 		if err != nil {

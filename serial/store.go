@@ -86,9 +86,11 @@ type Batch struct {
 	// Reservations are new, or existing with a new state, time, output or note; a final one never changes its state. Two of
 	// one account and key that are not RELEASED are an error.
 	Reservations []Reservation
-	Keys         []Key   // new; only an existing one of OpRedeem may be replaced, by a new attempt
-	Series       *Series // new or replaced; mark, term and fence never go down, the time may after a fence
-	Lease        *Lease  // new; an existing (series, term) is an error
+	// Keys are new; only an existing one of OpRedeem may be replaced, by a new attempt. Such a key comes in the batch that
+	// makes its reservation, with the reservation's account, key and time, one unit and no peer.
+	Keys   []Key
+	Series *Series // new or replaced; mark, term and fence never go down, the time may after a fence
+	Lease  *Lease  // new; an existing (series, term) is an error
 }
 
 // Empty reports whether b changes nothing.

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +23,8 @@ import (
 	"github.com/seed-574216e4/meterai/serial/storetest"
 )
 
-// The test binary is also the program that is killed: with this variable set it redeems until it dies.
+// The test binary is also a program that uses a ledger in a process of its own: with this variable set it does what its
+// last argument names, and tells each answer on its standard output, after it has it.
 const childDir = "SERIAL_TEST_CHILD_DIR"
 
 func TestMain(m *testing.M) {
@@ -51,7 +54,7 @@ func openAll(ctx context.Context, dir string, scheme *serial.Scheme) (*serial.Le
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := sqlite.Open(ctx, filepath.Join(dir, "l.db"), nil)
+	s, err := sqlite.Open(ctx, filepath.Join(dir, "l.db"), &sqlite.Options{BusyTimeout: time.Minute})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -59,8 +62,7 @@ func openAll(ctx context.Context, dir string, scheme *serial.Scheme) (*serial.Le
 	return l, s, err
 }
 
-// child redeems with several callers and tells each receipt on its standard output, after it has it.
-func child(dir, name string) error {
+func child(dir, task string) error {
 	var key [32]byte
 	for i := range key {
 		key[i] = byte(i)
@@ -69,63 +71,195 @@ func child(dir, name string) error {
 	if err != nil {
 		return err
 	}
-	l, _, err := openAll(context.Background(), dir, scheme)
+	l, s, err := openAll(context.Background(), dir, scheme)
+	for tries := 3; err != nil && strings.HasPrefix(task, "script") && tries > 0; tries-- { // one fault, not its repetition
+		l, s, err = openAll(context.Background(), dir, scheme)
+	}
 	if err != nil {
 		return err
 	}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	errs := make(chan error, 8)
-	for g := range cap(errs) {
-		wg.Go(func() {
-			for i := 0; i < 100000; i++ {
-				// Two processes use the same keys: they race for them.
-				key := fmt.Sprintf("%s/%d/%d", name, g, i)
+	name, arg, _ := strings.Cut(task, " ")
+	switch name {
+	case "script":
+		err = tellScript(l, arg)
+	case "race": // for one key
+		err = each(64, func(int) error {
+			r, err := redeem(context.Background(), l, "one key")
+			if err == nil {
+				fmt.Printf("%s %s %d\n", "key", r.Number, r.Time.Unix())
+			}
+			return err
+		})
+	case "allocate": // numbers, so many for each caller
+		who, count, _ := strings.Cut(arg, " ")
+		most, convErr := strconv.Atoi(count)
+		err = errors.Join(convErr, each(64, func(g int) error {
+			for i := range most {
+				r, err := l.Reserve(context.Background(), req("a", fmt.Sprintf("%s/%d/%d", who, g, i)))
+				if err != nil {
+					return err
+				}
+				fmt.Printf("%s/%d/%d %s 0\n", who, g, i, r.Number)
+			}
+			return nil
+		}))
+	default: // until it is killed; the processes use the same keys and race for them
+		err = each(8, func(g int) error {
+			for i := 0; ; i++ {
+				key := fmt.Sprintf("%s/%d/%d", task, g, i)
 				r, err := redeem(context.Background(), l, key)
 				if err != nil {
-					errs <- err
-					return
+					return err
 				}
-				mu.Lock()
 				fmt.Printf("%s %s %d\n", key, r.Number, r.Time.Unix())
-				mu.Unlock()
 			}
 		})
 	}
-	wg.Wait()
-	close(errs)
-	return errors.Join(errors.New("the child was not killed"), <-errs)
+	return errors.Join(err, l.Close(), s.Close())
 }
 
-// TestKill kills two processes that redeem on one file, several times, and checks that what they told is in the ledger,
-// that no number is there twice, and that every key can be finished. (I7, I8, I10)
-func TestKill(t *testing.T) {
-	dir := t.TempDir()
+// each runs n callers.
+func each(n int, f func(g int) error) error {
+	var wg sync.WaitGroup
+	errs := make([]error, n)
+	for g := range errs {
+		wg.Go(func() { errs[g] = f(g) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// told collects what children have told: by key, number and time.
+type told struct {
+	mu      sync.Mutex
+	answers map[string]string
+	differ  []string // keys with two answers
+	lines   int
+}
+
+// listen reads a child's answers to the end. A line that the kill has cut off does not count.
+func (o *told) listen(out io.Reader) {
+	lines := bufio.NewReader(out)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return
+		}
+		key, answer, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		o.mu.Lock()
+		if was, ok := o.answers[key]; ok && was != answer {
+			o.differ = append(o.differ, key)
+		}
+		o.answers[key] = answer
+		o.lines++
+		o.mu.Unlock()
+	}
+}
+
+// process is a child that runs.
+type process struct {
+	cmd   *exec.Cmd
+	ended chan bool // when all it told was read
+}
+
+func (o *told) start(t *testing.T, dir, task string) *process {
+	t.Helper()
+	p := &process{cmd: exec.CommandContext(t.Context(), os.Args[0], task), ended: make(chan bool)}
+	p.cmd.Env = append(os.Environ(), childDir+"="+dir)
+	p.cmd.Stderr = os.Stderr
+	out, err := p.cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, p.cmd.Start())
+	go func() {
+		o.listen(out)
+		close(p.ended)
+	}()
+	return p
+}
+
+func (p *process) kill(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Kill())
+	<-p.ended
+	var exit *exec.ExitError
+	require.ErrorAs(t, p.cmd.Wait(), &exit)
+	require.Equal(t, -1, exit.ExitCode(), "the child ended by itself")
+}
+
+func credited(t *testing.T, dir string, units int64) {
+	t.Helper()
 	l, s, err := openAll(t.Context(), dir, storetest.Scheme(t))
 	require.NoError(t, err)
-	_, err = l.Credit(t.Context(), "a", 1_000_000, []byte("x"))
+	_, err = l.Credit(t.Context(), "a", units, []byte("x"))
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	require.NoError(t, s.Close())
+}
 
-	told := make(map[string]string) // key -> number and time
-	for round := range 4 {
-		for key, answer := range killRound(t, dir, fmt.Sprint(round), time.Duration(150+100*round)*time.Millisecond) {
-			told[key] = answer
+// variable reads a number from the environment, for longer runs.
+func variable(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err, name)
+	return n
+}
+
+// TestKill kills processes that redeem on one file, one after the other while the others go on, and now and then all of
+// them at once: what they told is in the ledger, no number is there twice, and every key can be finished. METERAI_KILLS
+// says how many (I7, I8, I10).
+func TestKill(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	credited(t, dir, 10_000_000)
+	seed := rand.Uint64()
+	random := rand.New(rand.NewPCG(seed, 0))
+	o := &told{answers: make(map[string]string)}
+	kills := variable(t, "METERAI_KILLS", 50)
+	var running [3]*process // with 8 callers each
+	for killed := 0; killed < kills; {
+		era := fmt.Sprint(killed / 10) // new keys, so that a child does not begin with all that were told
+		for i := range running {
+			if running[i] == nil {
+				running[i] = o.start(t, dir, era)
+			}
+		}
+		time.Sleep(time.Duration(80+random.IntN(140)) * time.Millisecond)
+		all := random.IntN(8) == 0
+		for i := range running {
+			if all || i == killed%len(running) {
+				running[i].kill(t)
+				running[i] = nil
+				killed++
+			}
 		}
 	}
-	require.NotEmpty(t, told)
+	for _, p := range running {
+		if p != nil {
+			p.kill(t)
+		}
+	}
+	require.Empty(t, o.differ, "two answers for one key")
+	require.NotEmpty(t, o.answers)
+	requireWhole(t, dir, o.answers)
+	t.Logf("seed %d", seed)
+}
 
-	l, s, err = openAll(t.Context(), dir, storetest.Scheme(t))
+// requireWhole finishes what was interrupted and compares the ledger with what was told.
+func requireWhole(t *testing.T, dir string, told map[string]string) {
+	t.Helper()
+	l, s, err := openAll(t.Context(), dir, storetest.Scheme(t))
 	require.NoError(t, err)
 	keys := make(map[string]bool)
-	interrupted := 0
 	for r, err := range l.Unresolved(t.Context()) {
 		require.NoError(t, err)
 		require.Equal(t, serial.Signing, r.State)
 		keys[string(r.Request.Key)] = true
-		interrupted++
 	}
+	interrupted := len(keys)
 	for key := range told {
 		keys[key] = true
 	}
@@ -137,7 +271,7 @@ func TestKill(t *testing.T) {
 			require.Equal(t, answer, fmt.Sprintf("%s %d", r.Number, r.Time.Unix()))
 			require.True(t, r.Replayed)
 		}
-		require.Empty(t, numbers[r.Number])
+		require.Empty(t, numbers[r.Number], "two keys with one number")
 		numbers[r.Number] = key
 		rc, err := l.Output(t.Context(), r.Number)
 		require.NoError(t, err)
@@ -157,42 +291,60 @@ func TestKill(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// killRound lets two processes run for a while, kills them and gives what they told.
-func killRound(t *testing.T, dir, name string, after time.Duration) map[string]string {
+// TestRaceOfProcesses: 4 processes with 64 callers each, one key: one unit, one number, equal answers. (I5)
+func TestRaceOfProcesses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	credited(t, dir, 1000)
+	o := finished(t, dir, 4, func(int) string { return "race" })
+	require.Empty(t, o.differ)
+	require.Equal(t, 4*64, o.lines)
+	require.Len(t, o.answers, 1)
+	requireWhole(t, dir, map[string]string{"one key": o.answers["key"]})
+	l, s, err := openAll(t.Context(), dir, storetest.Scheme(t))
+	require.NoError(t, err)
+	b, err := l.Balance(t.Context(), "a")
+	require.NoError(t, err)
+	require.Equal(t, serial.Balance{Purchased: 1000, Available: 999, Stamped: 1}, b)
+	require.NoError(t, l.Close())
+	require.NoError(t, s.Close())
+}
+
+// finished runs children to their end.
+func finished(t *testing.T, dir string, n int, task func(i int) string) *told {
 	t.Helper()
-	told := make(map[string]string)
-	var children []*exec.Cmd
-	var outputs []io.Reader
-	for range 2 {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], name)
-		cmd.Env = append(os.Environ(), childDir+"="+dir)
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
-		require.NoError(t, err)
-		require.NoError(t, cmd.Start())
-		children, outputs = append(children, cmd), append(outputs, out)
+	o := &told{answers: make(map[string]string)}
+	var children []*process
+	for i := range n {
+		children = append(children, o.start(t, dir, task(i)))
 	}
-	time.AfterFunc(after, func() {
-		for _, c := range children {
-			_ = c.Process.Kill()
-		}
-	})
-	for i, c := range children {
-		lines := bufio.NewScanner(outputs[i])
-		for lines.Scan() {
-			key, answer, ok := strings.Cut(lines.Text(), " ")
-			if !ok || len(strings.Fields(answer)) != 2 || len(answer) < 33 {
-				continue // cut off by the kill
-			}
-			if was, ok := told[key]; ok {
-				require.Equal(t, was, answer, "two answers for one key")
-			}
-			told[key] = answer
-		}
-		err := c.Wait()
-		var exit *exec.ExitError
-		require.ErrorAs(t, err, &exit)
-		require.Equal(t, -1, exit.ExitCode(), "the child died by itself")
+	for _, p := range children {
+		<-p.ended
+		require.NoError(t, p.cmd.Wait())
 	}
-	return told
+	return o
+}
+
+// TestAllocators: 8 processes with 64 callers each take numbers from one series; no two are equal. METERAI_NUMBERS says
+// how many in all (I8).
+func TestAllocators(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const processes = 8
+	each := max(1, variable(t, "METERAI_NUMBERS", 20_000)/(processes*64))
+	credited(t, dir, 1<<40)
+	o := finished(t, dir, processes, func(i int) string { return fmt.Sprintf("allocate %d %d", i, each) })
+	require.Len(t, o.answers, processes*64*each)
+	seen := make(map[string]bool, len(o.answers))
+	for _, n := range o.answers {
+		require.False(t, seen[n], n)
+		seen[n] = true
+	}
+	s := open(t, filepath.Join(dir, "l.db"))
+	report, err := serial.Audit(t.Context(), s)
+	require.NoError(t, err)
+	require.Empty(t, report.Problems)
+	require.Equal(t, int64(len(seen)), report.Totals.Reserved)
+	require.NoError(t, s.Close())
+	t.Logf("%d numbers", len(seen))
 }

@@ -56,8 +56,8 @@ func TestAuditFindsChangedFiles(t *testing.T) {
 	require.NoError(t, s.Close())
 	for statement, want := range map[string]string{
 		"DELETE FROM keys WHERE key = CAST('x' AS BLOB)":                            "not stored",
-		"DELETE FROM keys WHERE key = CAST('1' AS BLOB)":                            "not stored",
-		"UPDATE keys SET sequence = sequence + 1 WHERE operation = 1":               "not what the entries say",
+		"UPDATE reservations SET sequence = NULL WHERE key = CAST('1' AS BLOB)":     "not stored",
+		"UPDATE reservations SET sequence = sequence + 1":                           "not what the entries say",
 		"UPDATE reservations SET output_digest = zeroblob(32)":                      "stored otherwise",
 		"UPDATE reservations SET output_length = 1":                                 "stored otherwise",
 		"UPDATE reservations SET intent = intent + 1000000":                         "stored otherwise",
@@ -249,4 +249,48 @@ func TestSymbolicLink(t *testing.T) {
 		require.NoError(t, s.Close())
 	}
 	require.NoFileExists(t, link+".witness")
+}
+
+// waiting is a store before whose every transaction something else happens.
+type waiting struct {
+	serial.Store
+	meanwhile func()
+}
+
+func (w *waiting) Update(ctx context.Context, q *serial.Query, decide func(*serial.Snapshot) (*serial.Batch, error)) error {
+	w.meanwhile()
+	return w.Store.Update(ctx, q, decide)
+}
+
+// TestClockAfterWait: a transaction that waited long for others is not older than theirs. (I13)
+func TestClockAfterWait(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "l.db")
+	now := time.Unix(1_700_000_000, 0)
+	clock := func() time.Time { return now }
+	ledger := func(s serial.Store) *serial.Ledger {
+		l, err := serial.Open(t.Context(), s, &serial.Options{Scheme: storetest.Scheme(t), Block: 1, Now: clock})
+		require.NoError(t, err)
+		return l
+	}
+	one, two := open(t, path), open(t, path)
+	other := ledger(one)
+	n := 0
+	late := ledger(&waiting{two, func() {
+		n++
+		now = now.Add(time.Minute)
+		_, err := other.Credit(t.Context(), "a", 1, []byte{byte(n)})
+		require.NoError(t, err)
+		_, err = other.Reserve(t.Context(), req("a", fmt.Sprint("other", n)))
+		require.NoError(t, err)
+	}})
+	for i := range 3 {
+		_, err := late.Credit(t.Context(), "a", 1, fmt.Append(nil, "late", i))
+		require.NoError(t, err)
+		_, err = late.Reserve(t.Context(), req("a", fmt.Sprint(i)))
+		require.NoError(t, err)
+	}
+	require.Empty(t, problems(t, one))
+	for _, c := range []interface{ Close() error }{late, other, one, two} {
+		require.NoError(t, c.Close())
+	}
 }

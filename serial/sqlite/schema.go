@@ -61,8 +61,8 @@ CREATE TABLE entries (
 	number   BLOB CHECK (length(number) = 14),
 	digest   BLOB CHECK (length(digest) = 32),
 	length   INTEGER NOT NULL CHECK (length >= 0),
-	peer     TEXT    NOT NULL,
-	note     TEXT    NOT NULL,
+	peer     TEXT,
+	note     TEXT,
 	paid     INTEGER,
 	time     INTEGER NOT NULL,
 	hash     BLOB    NOT NULL CHECK (length(hash) = 32),
@@ -77,6 +77,8 @@ CREATE TABLE reservations (
 	number        BLOB    NOT NULL UNIQUE CHECK (length(number) = 14),
 	account       TEXT    NOT NULL,
 	key           BLOB    NOT NULL CHECK (length(key) BETWEEN 1 AND 256),
+	sequence      INTEGER CHECK (sequence > 0), -- of the entry that reserved it
+	attempt       INTEGER NOT NULL DEFAULT 9223372036854775807, -- id if it is released: the newest of a key has the highest
 	state         INTEGER NOT NULL CHECK (state BETWEEN 1 AND 5),
 	reserved      INTEGER NOT NULL,
 	intent        INTEGER CHECK (intent % 1000000 = 0),
@@ -84,28 +86,27 @@ CREATE TABLE reservations (
 	digest        BLOB    NOT NULL CHECK (length(digest) = 32),
 	length        INTEGER NOT NULL CHECK (length >= 0),
 	value         INTEGER NOT NULL CHECK (value BETWEEN 0 AND 4294967295),
-	kind          TEXT    NOT NULL,
-	placement     TEXT    NOT NULL,
-	profile       TEXT    NOT NULL,
+	kind          TEXT,
+	placement     TEXT,
+	profile       TEXT,
 	output_digest BLOB CHECK (length(output_digest) = 32),
-	output_length INTEGER NOT NULL CHECK (output_length >= 0),
-	note          TEXT    NOT NULL,
-	CHECK (state <> 3 OR output_digest IS NOT NULL)
+	output_length INTEGER NOT NULL DEFAULT 0 CHECK (output_length >= 0),
+	note          TEXT,
+	CHECK (state <> 3 OR output_digest IS NOT NULL),
+	CHECK (attempt = iif(state = 4, id, 9223372036854775807))
 ) STRICT;
 
-CREATE INDEX reservations_unresolved ON reservations (number) WHERE state IN (1, 2);
-CREATE UNIQUE INDEX one_reservation_holds_a_key ON reservations (account, key) WHERE state <> 4;
+CREATE INDEX reservations_unresolved ON reservations (number) WHERE state < 3;
+CREATE UNIQUE INDEX one_reservation_holds_a_key ON reservations (account, key, attempt);
 
 CREATE TABLE keys (
 	account   TEXT    NOT NULL,
-	operation INTEGER NOT NULL CHECK (operation BETWEEN 1 AND 6),
+	operation INTEGER NOT NULL CHECK (operation BETWEEN 2 AND 6), -- a key of operation 1 is a reservation's
 	key       BLOB    NOT NULL CHECK (length(key) BETWEEN 1 AND 256),
-	number    BLOB CHECK (length(number) = 14),
 	sequence  INTEGER NOT NULL CHECK (sequence > 0),
 	units     INTEGER NOT NULL CHECK (units >= 0),
-	peer      TEXT    NOT NULL,
+	peer      TEXT,
 	time      INTEGER NOT NULL,
-	PRIMARY KEY (account, operation, key),
-	CHECK ((operation = 1) = (number IS NOT NULL))
+	PRIMARY KEY (account, operation, key)
 ) STRICT, WITHOUT ROWID;
 `

@@ -1,7 +1,7 @@
 // Package sqlite keeps a ledger of package serial in one SQLite file, through the pure Go driver modernc.org/sqlite.
 //
 // The two calls to make are [Open] and, after the ledger is closed, [Store.Close]. The journal is a write-ahead log that
-// is synchronised at each commit (journal_mode=WAL, synchronous=FULL): what was answered survives a crash of the machine,
+// is synchronised at each commit (journal_mode=WAL, synchronous=EXTRA): what was answered survives a crash of the machine,
 // as far as the disk keeps what it acknowledged. The file must be on a local disk; WAL does not work over a network.
 //
 // # Several processes
@@ -31,6 +31,26 @@
 //
 // [serial.Audit] first runs SQLite's own check of the whole file (integrity_check) and reports a fenced database.
 //
+// # Backup
+//
+// [Store.Backup] copies the database while it is used. Do not copy the file of an open database by other means. A ledger
+// that is restored from a copy has to be fenced before it issues again, with a counter above all that was issued since.
+//
+// # After an error
+//
+// A connection whose transaction met an error is closed and opened anew, so that what is durable is read from the file; an
+// error of the commit is [serial.ErrUnknownOutcome], and the same request under the same key finds out. The tests let each
+// call to the operating system fail, and the power go at each, with the writes that were not synchronised lost in whole or
+// in part; METERAI_FAULTS=all takes all calls instead of some, METERAI_KILLS=1000 and METERAI_NUMBERS=1000000 kill and
+// allocate more.
+//
+// # Speed
+//
+// A unit from the request to "stamped", two transactions in groups of 256 callers, costs what its four rows cost when a
+// program inserts them by hand through the same driver: 13,744 to 13,650 units a second on 2 shared cores, a tenth of what a
+// bare synchronised log takes (go test ./serial/sqlite -run xxx -bench Compare). The rest is SQLite's own work: the number
+// of a unit falls anywhere in its index, so that each unit writes a page of it.
+//
 // # What is left out
 //
 // Replication, and any engine but SQLite.
@@ -39,7 +59,7 @@ package sqlite
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -61,17 +81,18 @@ type Options struct {
 	Witness     string        // path of the witness file; "" is the database's path with ".witness" behind
 	BusyTimeout time.Duration // how long to wait for another process's transaction; 0 is 10 seconds
 	Logger      *slog.Logger  // nil is silent
+	vfs         string        // of tests: the file system of SQLite to use; "" is the default one
 	MustExist   bool          // refuse a database that is missing or empty with a [*MissingError], instead of making it
 }
 
 // Store is a [serial.Store] in a SQLite file.
 type Store struct {
-	path    string
-	opt     Options
-	db      *sql.DB
-	writing chan *connection // capacity 1: the writer, nil when it must be opened anew
-	views   chan struct{}    // a slot for each view in progress
-	scans   chan struct{}    // and each scan; apart, since a scan's caller may view
+	path      string
+	opt       Options
+	connector driver.Connector
+	writing   chan *connection // capacity 1: the writer, nil when it must be opened anew
+	views     chan struct{}    // a slot for each view in progress
+	scans     chan struct{}    // and each scan; apart, since a scan's caller may view
 
 	readOnly error // why nothing can be written; set before Open returns
 
@@ -156,13 +177,13 @@ func Open(ctx context.Context, path string, opt *Options) (*Store, error) {
 func (s *Store) open(ctx context.Context, mode string, start func(context.Context) error) (err error) {
 	name := url.URL{Path: filepath.ToSlash(s.path)}
 	dsn := fmt.Sprintf("file:%s?mode=%s&_pragma=busy_timeout(%d)", name.EscapedPath(), mode, s.opt.BusyTimeout.Milliseconds())
-	if s.db, err = sql.Open("sqlite", dsn); err != nil {
+	if s.opt.vfs != "" {
+		dsn += "&vfs=" + s.opt.vfs
+	}
+	if s.connector, err = sqlite3.NewConnector(dsn); err != nil {
 		return fmt.Errorf("open ledger database: %w", err)
 	}
-	if err := start(ctx); err != nil {
-		return errors.Join(err, s.db.Close())
-	}
-	return nil
+	return start(ctx)
 }
 
 // cannotWrite reports whether an error comes from a file or a directory that is not to be written.
@@ -177,7 +198,7 @@ func (s *Store) openReadOnly(ctx context.Context, why error) error {
 	select {
 	case w := <-s.writing: // which start may have left
 		if w != nil {
-			w.drop()
+			w.close()
 		}
 	default:
 	}
@@ -214,7 +235,7 @@ func (s *Store) startReadOnly(ctx context.Context) error {
 		return nil
 	}
 	for _, r := range s.idle {
-		r.drop()
+		r.close()
 	}
 	s.idle = nil
 	return err
@@ -300,7 +321,7 @@ func (s *Store) newWriter(ctx context.Context) (*connection, error) {
 		return nil, err
 	}
 	if err := s.prepare(ctx, w); err != nil {
-		w.drop()
+		w.close()
 		return nil, err
 	}
 	return w, nil
@@ -311,11 +332,16 @@ func (s *Store) prepare(ctx context.Context, w *connection) error {
 	if err != nil {
 		return err
 	}
+	// EXTRA differs from FULL only while there is no log yet: else the journal by which a new file is made may come back
+	// after a power failure, and with it an empty database.
+	if err := w.script(ctx, "PRAGMA synchronous=EXTRA"); err != nil {
+		return fmt.Errorf("open ledger database: %w", err)
+	}
 	if err := s.setWAL(ctx, w); err != nil {
 		return fmt.Errorf("open ledger database: %w", err)
 	}
-	for _, p := range []string{"synchronous=FULL", "cache_size=-65536", "temp_store=MEMORY", "wal_autocheckpoint=4000", "trusted_schema=OFF"} {
-		if _, err := w.conn.ExecContext(ctx, "PRAGMA "+p); err != nil {
+	for _, p := range []string{"cache_size=-65536", "temp_store=MEMORY", "wal_autocheckpoint=4000", "trusted_schema=OFF"} {
+		if err := w.script(ctx, "PRAGMA "+p); err != nil {
 			return fmt.Errorf("open ledger database: %w", err)
 		}
 	}
@@ -332,7 +358,10 @@ func (s *Store) prepare(ctx context.Context, w *connection) error {
 func (s *Store) setWAL(ctx context.Context, w *connection) error {
 	for end := time.Now().Add(s.opt.BusyTimeout); ; {
 		var mode string
-		err := w.conn.QueryRowContext(ctx, "PRAGMA journal_mode=WAL").Scan(&mode)
+		err := w.query(ctx, "PRAGMA journal_mode=WAL", nil, func(r *row) error {
+			mode = r.text()
+			return r.err
+		})
 		var se *sqlite3.Error
 		switch {
 		case err == nil && mode == "wal":
@@ -353,8 +382,11 @@ func (s *Store) setWAL(ctx context.Context, w *connection) error {
 // checkFormat reports whether the database is new, and refuses one that is not ours.
 func (s *Store) checkFormat(ctx context.Context, w *connection) (empty bool, err error) {
 	var id, version, tables int64
-	err = w.conn.QueryRowContext(ctx, `SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema)
-		FROM pragma_application_id a, pragma_user_version v`).Scan(&id, &version, &tables)
+	err = w.query(ctx, `SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema)
+		FROM pragma_application_id a, pragma_user_version v`, nil, func(r *row) error {
+		id, version, tables = r.integer(), r.integer(), r.integer()
+		return r.err
+	})
 	var se *sqlite3.Error
 	switch {
 	case errors.As(err, &se) && se.Code()&0xff == 26: // SQLITE_NOTADB
@@ -390,7 +422,7 @@ func (s *Store) makeSchema(ctx context.Context, w *connection) error {
 	}
 	for _, stmt := range []string{schema, fmt.Sprintf("PRAGMA application_id=%d", applicationID),
 		fmt.Sprintf("PRAGMA user_version=%d", schemaVersion)} {
-		if _, err := w.conn.ExecContext(ctx, stmt); err != nil {
+		if err := w.script(ctx, stmt); err != nil {
 			return fmt.Errorf("make ledger database: %w", err)
 		}
 	}
@@ -437,5 +469,5 @@ func (s *Store) Close() error {
 			r.close()
 		}
 	}
-	return errors.Join(err, s.db.Close())
+	return err
 }

@@ -2,19 +2,13 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"iter"
-	"strings"
 
 	"github.com/seed-574216e4/meterai/serial"
 )
-
-// prefixed puts a table's alias before each column.
-func prefixed(alias, columns string) string {
-	return alias + "." + strings.ReplaceAll(columns, ", ", ", "+alias+".")
-}
 
 // acquire waits for the writer and opens it anew if it was dropped.
 func (s *Store) acquire(ctx context.Context) (*connection, error) {
@@ -57,7 +51,7 @@ func (s *Store) exclusive(ctx context.Context, f func(*connection) error) error 
 	}
 	err = w.locked(f)
 	if err != nil {
-		w.drop()
+		w.close()
 		w = nil
 	}
 	s.writing <- w
@@ -93,7 +87,7 @@ func (s *Store) Update(ctx context.Context, q *serial.Query, decide func(*serial
 	whole := false
 	defer func() {
 		if !whole { // also if decide ended the goroutine
-			w.drop()
+			w.close()
 			w = nil
 		}
 		s.writing <- w
@@ -205,7 +199,7 @@ func (s *Store) newReader(ctx context.Context) (*connection, error) {
 		return nil, err
 	}
 	if err := r.exec(ctx, "PRAGMA query_only=ON"); err != nil {
-		r.drop()
+		r.close()
 		return nil, fmt.Errorf("ledger database: %w", err)
 	}
 	return r, nil
@@ -222,7 +216,7 @@ func (s *Store) reading(ctx context.Context, r *connection, slots chan struct{},
 		}
 		s.mu.Unlock()
 		if !keep {
-			r.drop()
+			r.close()
 		}
 		<-slots
 	}()
@@ -280,13 +274,27 @@ func (r *reader) Entries(ctx context.Context, account string, after int64) iter.
 func (r *reader) Reservations(ctx context.Context, unresolved bool) iter.Seq2[serial.Reservation, error] {
 	where := ""
 	if unresolved {
-		where = " WHERE state IN (1, 2)"
+		where = " WHERE state < 3"
 	}
 	return walk(ctx, r.c, scanReservation, "SELECT "+reservationColumns+" FROM reservations"+where+" ORDER BY number")
 }
 
 func (r *reader) Keys(ctx context.Context) iter.Seq2[serial.Key, error] {
-	return walk(ctx, r.c, scanKey, "SELECT "+keyColumns+" FROM keys")
+	// Of the attempts under a key, the newest has it.
+	const newest = ` FROM reservations r WHERE sequence IS NOT NULL AND (state <> 4 OR NOT EXISTS (SELECT 1 FROM reservations o
+		WHERE o.account = r.account AND o.key = r.key AND o.attempt > r.attempt))`
+	return func(yield func(serial.Key, error) bool) {
+		for _, keys := range []iter.Seq2[serial.Key, error]{
+			walk(ctx, r.c, scanReservationKey, "SELECT "+reservationKeyColumns+newest),
+			walk(ctx, r.c, scanKey, "SELECT "+keyColumns+" FROM keys"),
+		} {
+			for k, err := range keys {
+				if !yield(k, err) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (r *reader) Series(ctx context.Context) iter.Seq2[serial.Series, error] {
@@ -303,19 +311,22 @@ func (r *reader) SelfCheck(ctx context.Context) iter.Seq2[serial.Problem, error]
 		if r.refused != nil && !yield(serial.Problem{Text: r.refused.Error()}, nil) {
 			return
 		}
-		walk(ctx, r.c, func(rows *sql.Rows) (p serial.Problem, err error) {
-			err = rows.Scan(&p.Text)
-			return p, err
+		walk(ctx, r.c, func(row *row) (serial.Problem, error) {
+			return serial.Problem{Text: row.text()}, row.err
 		}, "SELECT 'database file: ' || integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'")(yield)
 	}
 }
 
 var errStop = errors.New("walk ended by its caller")
 
-func walk[T any](ctx context.Context, c *connection, scan func(*sql.Rows) (T, error), query string, args ...any) iter.Seq2[T, error] {
+func walk[T any](ctx context.Context, c *connection, scan func(*row) (T, error), query string, args ...driver.Value) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		err := c.query(ctx, query, args, func(rows *sql.Rows) error {
-			v, err := scan(rows)
+		var a arguments
+		for _, v := range args {
+			a.add(v)
+		}
+		err := c.query(ctx, query, a, func(r *row) error {
+			v, err := scan(r)
 			if err == nil && !yield(v, nil) {
 				err = errStop
 			}

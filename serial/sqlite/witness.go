@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -66,20 +65,16 @@ func (p *position) beyond(seen *position, counter uint64) map[string]seriesMark 
 // position reads how far the database has come.
 func (c *connection) position(ctx context.Context) (*position, error) {
 	var p position
-	err := c.query(ctx, "SELECT instance, revision FROM meta", nil, func(rows *sql.Rows) error {
-		var instance []byte
-		err := rows.Scan(&instance, &p.Revision)
-		p.Instance = hex.EncodeToString(instance)
-		return err
+	err := c.query(ctx, "SELECT instance, revision FROM meta", nil, func(r *row) error {
+		p.Instance, p.Revision = hex.EncodeToString(r.blob()), r.integer()
+		return r.err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ledger database: %w", err)
 	}
-	err = c.query(ctx, "SELECT series, mark, term FROM series ORDER BY series", nil, func(rows *sql.Rows) error {
-		var m seriesMark
-		err := rows.Scan(&m.Series, &m.Mark, &m.Term)
-		p.Series = append(p.Series, m)
-		return err
+	err = c.query(ctx, "SELECT series, mark, term FROM series ORDER BY series", nil, func(r *row) error {
+		p.Series = append(p.Series, seriesMark{r.text(), uint64(r.integer()), uint64(r.integer())})
+		return r.err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ledger database: %w", err)
@@ -159,7 +154,7 @@ func (s *Store) witnessLater() {
 	s.mu.Unlock()
 	if err := s.witnessNow(w); err != nil {
 		s.opt.Logger.Error("witness of the ledger database not written", "path", s.opt.Witness, "error", err)
-		w.drop()
+		w.close()
 		w = nil
 		s.noteChange()
 	}
@@ -180,7 +175,7 @@ func (s *Store) Fence(ctx context.Context, counter uint64) error {
 	}
 	err = s.fence(w, counter)
 	if err != nil {
-		w.drop()
+		w.close()
 		w = nil
 	}
 	s.writing <- w
