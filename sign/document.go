@@ -41,7 +41,8 @@ type Document struct {
 //   - [ErrCertified]: a stamp would break the author's certification;
 //   - *pdf.PageRangeError: no such page;
 //   - *[FieldError]: the field that is to be filled is not there, or not empty;
-//   - *[PlacementError]: the stamp is outside its page, empty or too small;
+//   - *[PlacementError]: the stamp is outside its page, empty or too small, or
+//     its anchor text or a free spot is not found;
 //   - *[StampError]: the stamp itself cannot be made.
 //
 // The source must stay as it is until the document is signed; r is read at any

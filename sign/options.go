@@ -28,14 +28,23 @@ type Options struct {
 	// from both edges there, in points; zero is 36.
 	Corner Corner
 	Margin float64
+	// Anchor puts the stamp next to words of the page: of Page, or when that is
+	// zero of the last page that has them, looked for on the last 100. Corner and
+	// Margin do not count then, and At and Free must be zero.
+	Anchor *Anchor
+	// Free puts the stamp at the place nearest to Corner, and at least Margin
+	// from all edges, where it overlaps neither what is drawn on the page nor
+	// another annotation, earlier stamps included; see content.Layout.Free. At
+	// must be nil. Without it the stamp stands in the corner whatever is there.
+	Free bool
 	// Width and Height are the stamp's size in points; both zero is its
 	// natural size (see [NaturalSize]), one zero keeps the proportions.
 	Width, Height float64
 	// Field is the full name of an empty signature field of the document that
 	// is to be filled instead of making a new one. Its name stays, and it says
-	// where the stamp is and how large: Page, At, Corner, Margin, Width and
-	// Height must be zero. It may be signed in a document that is certified
-	// with form filling permitted.
+	// where the stamp is and how large: Page, At, Corner, Margin, Anchor, Free,
+	// Width and Height must be zero. It may be signed in a document that is
+	// certified with form filling permitted.
 	Field string
 	// Reason is free text for the signature's /Reason; a stamp's serial number
 	// stands before it in the form "[SERIAL] text".

@@ -26,10 +26,13 @@ type placement struct {
 // the rectangle is empty, which makes the signature invisible (ISO 32000-2,
 // 12.7.5.5).
 func (d *Document) newPlacement() (*placement, error) {
+	opt, n := &d.opt, d.opt.Page
 	if d.fill != nil {
+		if opt.Anchor != nil || opt.Free {
+			return nil, &FieldError{opt.Field, "says itself where the signature stands: leave anchor and free spot out"}
+		}
 		return d.placeExisting()
 	}
-	opt, n := &d.opt, d.opt.Page
 	if n == 0 {
 		n = -1
 	}
@@ -47,7 +50,11 @@ func (d *Document) newPlacement() (*placement, error) {
 	if opt.Corner < BottomRight || opt.Corner > TopLeft {
 		return nil, &PlacementError{Page: page.Number, What: "is in no corner"}
 	}
-	if err := p.put(p.where(opt)); err != nil {
+	at, err := d.choose(p)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.put(at); err != nil {
 		return nil, err
 	}
 	return p, p.check(opt.Stamp)

@@ -128,14 +128,16 @@ func TestSameKeyWritesTheIdenticalDocument(t *testing.T) {
 	}
 }
 
-// TestCornerAndField: the place by name.
-func TestCornerAndField(t *testing.T) {
+// TestPlaces: the place by name, by words of the page, by what is free.
+func TestPlaces(t *testing.T) {
 	dir, in := demo(t)
 	out := filepath.Join(t.TempDir(), "out.pdf")
 	ok(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out, "--corner", "top-left", "--margin", "20")
 	require.Contains(t, ok(t, "history", "--dir", dir, "--account", "me"), "stamped")
 	for _, args := range [][]string{
 		{"--corner", "middle"}, {"--field", "f", "--page", "1"}, {"--field", "f", "--corner", "top-left"}, {"--field", "f", "--at", "1,1"},
+		{"--anchor", "x", "--free"}, {"--anchor", "x", "--corner", "top-left"}, {"--side", "below"}, {"--anchor", "x", "--side", "inside"},
+		{"--anchor", "x", "--occurrence", "0"}, {"--at", "1,1", "--margin", "3"}, {"--page", "-1"},
 	} {
 		code, _, _ := meterai(t, append([]string{"stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out}, args...)...)
 		require.Equal(t, exitUsage, code, args)
@@ -144,7 +146,16 @@ func TestCornerAndField(t *testing.T) {
 	code, _, errOut := meterai(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out, "--field", "none")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, errOut, `signature field "none" is not in the document`)
+	writeInput(t, in, "surat-pernyataan.pdf")
+	code, _, errOut = meterai(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out, "--anchor", "no such words")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, errOut, "no unit was taken")
 	require.Equal(t, 9, available(t, dir))
+	first, second := filepath.Join(t.TempDir(), "1.pdf"), filepath.Join(t.TempDir(), "2.pdf")
+	ok(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", first, "--anchor", "Yang membuat pernyataan,", "--side", "below")
+	ok(t, "stamp", "--dir", dir, "--account", "me", "--in", first, "--out", second, "--free")
+	require.Contains(t, ok(t, "verify", "--dir", dir, second), "every signature is good")
+	require.Equal(t, 7, available(t, dir))
 }
 
 // Whatever is refused takes no unit and leaves no file.

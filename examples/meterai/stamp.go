@@ -8,10 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,9 +26,8 @@ type stampFlags struct {
 	account, key      string
 	in, out           string
 	inDir, outDir     string
-	page, workers     int
-	at, corner, field string
-	margin            float64
+	workers           int
+	place             placeFlags
 	levels            levelFlags
 	algorithm, reason string
 	asJSON            bool
@@ -67,11 +63,7 @@ the same bytes are one document and share one stamp.`,
 	fl.StringVar(&f.inDir, "in-dir", "", "folder of documents to stamp")
 	fl.StringVar(&f.outDir, "out-dir", "", "folder for the stamped documents")
 	fl.IntVar(&f.workers, "workers", 4, "documents in work at a time with --in-dir")
-	fl.IntVar(&f.page, "page", 0, "page of the stamp, from 1 (default: the last)")
-	fl.StringVar(&f.at, "at", "", "X,Y of the stamp's lower left corner in points (default: bottom right)")
-	fl.StringVar(&f.corner, "corner", "bottom-right", "corner of the page: bottom-right, bottom-left, top-right or top-left")
-	fl.Float64Var(&f.margin, "margin", 0, "distance from the edges in the corner, in points (default: 36)")
-	fl.StringVar(&f.field, "field", "", "name of an empty signature field of the document to stamp into")
+	f.place.add(cmd)
 	f.levels.add(cmd, "b-b")
 	fl.BoolVar(&f.levels.owed, "owed", false, "stamp at b-b when no timestamp can be had; 'meterai extend' makes it good later")
 	fl.StringVar(&f.algorithm, "algorithm", "p256", "key of the signature: p256 or rsa")
@@ -95,36 +87,10 @@ func (f *stampFlags) check() error {
 		return usage("--in-dir and --out-dir go together")
 	case many && f.key != "":
 		return usage("--key names one document; with --in-dir each has its own")
-	case f.page < 0:
-		return usage("--page counts from 1")
 	case f.workers < 1 || f.workers > 256:
 		return usage("--workers is between 1 and 256")
-	case f.field != "" && (f.page != 0 || f.at != "" || f.corner != "bottom-right" || f.margin != 0):
-		return usage("--field says where the stamp stands; leave --page, --at, --corner and --margin out")
 	}
-	if _, ok := corners[f.corner]; !ok {
-		return usage("--corner is bottom-right, bottom-left, top-right or top-left, not %q", f.corner)
-	}
-	_, err := parsePoint(f.at)
-	return err
-}
-
-var corners = map[string]sign.Corner{
-	"bottom-right": sign.BottomRight, "bottom-left": sign.BottomLeft, "top-right": sign.TopRight, "top-left": sign.TopLeft,
-}
-
-// parsePoint reads "X,Y"; nil for "".
-func parsePoint(s string) (*sign.Point, error) {
-	if s == "" {
-		return nil, nil
-	}
-	xs, ys, ok := strings.Cut(s, ",")
-	x, errX := strconv.ParseFloat(strings.TrimSpace(xs), 64)
-	y, errY := strconv.ParseFloat(strings.TrimSpace(ys), 64)
-	if !ok || errX != nil || errY != nil || math.IsNaN(x+y) || math.IsInf(x+y, 0) {
-		return nil, usage("--at is X,Y in points, such as 400,36, not %q", s)
-	}
-	return &sign.Point{X: x, Y: y}, nil
+	return f.place.check()
 }
 
 // A stamper has everything that does not depend on the document.
@@ -167,16 +133,12 @@ func (f *stampFlags) run(cmd *cobra.Command) error {
 }
 
 func (f *stampFlags) options(p *pki.PKI) sign.Options {
-	at, _ := parsePoint(f.at) // checked before
-	return sign.Options{
+	opt := sign.Options{
 		Stamp:  &sign.Stamp{Value: tariff, Currency: currency, Specimen: true, Seal: p.SealP256},
-		Page:   f.page,
-		At:     at,
-		Corner: corners[f.corner],
-		Margin: f.margin,
-		Field:  f.field,
 		Reason: f.reason,
 	}
+	f.place.put(&opt)
+	return opt
 }
 
 // A stamping is what became of one document, and the JSON of stamp, one line a
@@ -273,6 +235,8 @@ func (s *stamper) request(ctx context.Context, doc *sign.Document) (serial.Reque
 // explain says what to do about the refusals that people meet.
 func explain(in string, err error) error {
 	var conflict *serial.ConflictError
+	var place *sign.PlacementError
+	var field *sign.FieldError
 	hint := ""
 	switch {
 	case errors.As(err, &conflict):
@@ -283,7 +247,7 @@ func explain(in string, err error) error {
 		hint = "give its password with --password-file; no unit was taken"
 	case errors.Is(err, tsa.ErrRetry):
 		hint = "run the command again later: the unit is held for this document; or stamp with --owed"
-	case errors.Is(err, sign.ErrCertified), errors.Is(err, pdf.ErrDamaged), errors.Is(err, pdf.ErrNotPDF):
+	case errors.As(err, &place), errors.As(err, &field), errors.Is(err, sign.ErrCertified), errors.Is(err, pdf.ErrDamaged), errors.Is(err, pdf.ErrNotPDF):
 		hint = "no unit was taken"
 	default:
 		return fmt.Errorf("%s: %w", in, err)
