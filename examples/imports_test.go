@@ -35,6 +35,7 @@ var drivers = map[string][]string{
 	"github.com/cloudflare/circl":  {"sign/cms"},
 	"github.com/ProtonMail/":       {"sign/cms"},
 	"github.com/skip2/go-qrcode":   {"sign/seal"},
+	"github.com/miekg/pkcs11":      {"sign/pkcs11"},
 	"rsc.io/qr":                    {"sign/seal", "verify"},
 	"golang.org/x/image":           {"sign/internal/artwork"},
 	"github.com/spf13/":            {},

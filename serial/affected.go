@@ -3,6 +3,7 @@ package serial
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -23,9 +24,10 @@ type Outage struct {
 // waiting, overlaps the window.
 type Harm struct {
 	Account string `json:"account"`
-	// Owed is how many units the account has paid for and can neither use nor has a stamp for: those of Uncredited, and
-	// those that are held for Pending. The units of Released and Void are back already.
+	// Owed is how many units the account has paid for and was not given: those of Uncredited. Held is how many wait for
+	// Pending; they are used or come back by themselves ([Ledger.Sweep]), as those of Released and Void have.
 	Owed       int64  `json:"owed"`
+	Held       int64  `json:"held"`
 	Uncredited int64  `json:"uncredited"`  // payments that the provider knows and the ledger does not, or not in full
 	LateCredit int64  `json:"late_credit"` // payments that were credited late
 	LateStamp  int64  `json:"late_stamp"`  // stampings that were accepted, and finished late
@@ -96,7 +98,7 @@ func (h *Harm) add(c Case) {
 		h.Void++
 	case CasePending:
 		h.Pending++
-		h.Owed += c.Units
+		h.Held += c.Units
 	}
 	if len(h.Cases) < maxCases {
 		h.Cases = append(h.Cases, c)
@@ -106,8 +108,9 @@ func (h *Harm) add(c Case) {
 }
 
 // Affected walks the accounts that an outage has harmed, by name: paid without being credited in time, or a stamping that
-// was accepted but late, released or refused, and how many units are owed, so that an operator can compensate at once
-// ([Ledger.Grant]). A request that was refused before a unit was taken, for lack of units or by a full queue, has left no
+// was accepted but late, released or refused, and how many units are owed, so that an operator can make it good at once.
+// A payment that was not credited is credited under its own reference ([Ledger.CreditPayment]), so that its late callback
+// credits nothing again; what goes beyond what was paid is given by [Ledger.Grant]. A request that was refused before a unit was taken, for lack of units or by a full queue, has left no
 // trace in the ledger and is in no report.
 //
 // The walk reads every entry, as of one moment. Its memory grows with the payments that are in the report and, in an
@@ -134,7 +137,7 @@ func (l *Ledger) Affected(ctx context.Context, o *Outage) iter.Seq2[Harm, error]
 		if err == nil {
 			err = l.store.Scan(ctx, func(r Reader) error { return w.read(ctx, r) })
 		}
-		if err != nil && err != errStop {
+		if err != nil && !errors.Is(err, errStop) {
 			yield(Harm{}, fmt.Errorf("affected accounts: %w", err))
 		}
 	}
@@ -147,12 +150,13 @@ type harmWalk struct {
 	now      time.Time
 	late     time.Duration
 
-	paid    map[string][]Case // of the payments, by account
-	names   []string          // of these accounts, sorted: those that the walk has not passed
-	credits map[KeyID]bool    // that were late by the provider's time; so they are not counted again
+	paid  map[string][]Payment // by account: those that were not credited in time, when they were looked up
+	asked map[KeyID]bool       // the same
+	names []string             // of these accounts, sorted: those that the walk has not passed
 
-	harm Harm
-	open map[Number]Entry // reservations of the account that are not final yet
+	harm    Harm
+	waiting map[string]Payment // of paid: those of the account whose entry was not met yet
+	open    map[Number]Entry   // reservations of the account that are not final yet
 }
 
 // overlaps reports whether a time of waiting, without an end if to is zero, has a moment in the window.
@@ -162,7 +166,7 @@ func (w *harmWalk) overlaps(from, to time.Time) bool {
 
 // compare looks up what the provider says was paid.
 func (w *harmWalk) compare(ctx context.Context, store Store, payments iter.Seq2[Payment, error]) error {
-	w.paid, w.credits = make(map[string][]Case), make(map[KeyID]bool)
+	w.paid, w.asked = make(map[string][]Payment), make(map[KeyID]bool)
 	group := make([]Payment, 0, maxGroup)
 	for p, err := range payments {
 		if err != nil {
@@ -173,6 +177,9 @@ func (w *harmWalk) compare(ctx context.Context, store Store, payments iter.Seq2[
 		}
 		if p.Units <= 0 || p.Paid.IsZero() {
 			return &RequestError{Field: "payment", Reason: fmt.Sprintf("%q of account %q has no units or no time", p.Reference, p.Account)}
+		}
+		if err := p.checkPaid(); err != nil {
+			return err
 		}
 		if group = append(group, p); len(group) == maxGroup {
 			if err := w.lookUp(ctx, store, group); err != nil {
@@ -197,26 +204,13 @@ func (w *harmWalk) lookUp(ctx context.Context, store Store, group []Payment) err
 		return err
 	}
 	for i, p := range group {
-		if w.credits[q.Keys[i]] {
-			continue // the provider names it twice
-		}
-		c := Case{Kind: CaseUncredited, Key: string(p.Reference), Units: p.Units, From: p.Paid.UTC()}
 		k, credited := snap.Keys[q.Keys[i]]
-		switch {
-		case !credited && w.now.Sub(p.Paid) <= w.late:
-			continue
-		case credited && k.Units < p.Units:
-			c.Units -= k.Units
-		case credited:
-			c.Kind, c.To = CaseLateCredit, k.Time
-			if c.To.Sub(c.From) <= w.late {
-				continue
-			}
+		if w.asked[q.Keys[i]] || credited && k.Units >= p.Units && k.Time.Sub(p.Paid) <= w.late {
+			continue // the provider names it twice, or all is well
 		}
-		if w.overlaps(c.From, c.To) {
-			w.credits[q.Keys[i]] = true
-			w.paid[p.Account] = append(w.paid[p.Account], c)
-		}
+		w.asked[q.Keys[i]] = true
+		p.Reference, p.Paid = slices.Clone(p.Reference), p.Paid.UTC()
+		w.paid[p.Account] = append(w.paid[p.Account], p)
 	}
 	return nil
 }
@@ -258,7 +252,7 @@ func (w *harmWalk) skip(before func(name string) bool) error {
 	return nil
 }
 
-// next ends an account and begins the next, whose payments come first in its report.
+// next ends an account and begins the next.
 func (w *harmWalk) next(account string) error {
 	pending := slices.SortedFunc(maps.Values(w.open), func(a, b Entry) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	for _, e := range pending {
@@ -266,22 +260,40 @@ func (w *harmWalk) next(account string) error {
 			w.judge(CasePending, e, time.Time{}, "")
 		}
 	}
+	for _, p := range w.paid[w.harm.Account] {
+		if _, ok := w.waiting[string(p.Reference)]; ok && w.now.Sub(p.Paid) > w.late {
+			w.judge(CaseUncredited, Entry{Key: p.Reference, Units: p.Units, Time: p.Paid}, time.Time{}, "")
+		}
+	}
 	if len(w.harm.Cases) > 0 && !w.yield(w.harm, nil) {
 		return errStop
 	}
-	w.harm, w.open = Harm{Account: account}, make(map[Number]Entry)
-	for _, c := range w.paid[account] {
-		w.harm.add(c)
+	w.harm, w.open, w.waiting = Harm{Account: account}, make(map[Number]Entry), make(map[string]Payment)
+	for _, p := range w.paid[account] {
+		w.waiting[string(p.Reference)] = p
 	}
 	return nil
+}
+
+// credited judges a purchase, by what the provider says if it says something.
+func (w *harmWalk) credited(e *Entry) {
+	p, told := w.waiting[string(e.Key)]
+	delete(w.waiting, string(e.Key))
+	if !told {
+		p = Payment{Units: e.Units, Paid: e.Paid}
+	}
+	switch {
+	case e.Units < p.Units:
+		w.judge(CaseUncredited, Entry{Key: e.Key, Units: p.Units - e.Units, Time: p.Paid}, time.Time{}, "")
+	case !p.Paid.IsZero() && e.Time.Sub(p.Paid) > w.late:
+		w.judge(CaseLateCredit, Entry{Key: e.Key, Units: e.Units, Time: p.Paid}, e.Time, "")
+	}
 }
 
 func (w *harmWalk) fold(e Entry) {
 	switch e.Kind {
 	case KindPurchase:
-		if !e.Paid.IsZero() && e.Time.Sub(e.Paid) > w.late && !w.credits[KeyID{e.Account, OpCredit, string(e.Key)}] {
-			w.judge(CaseLateCredit, Entry{Key: e.Key, Units: e.Units, Time: e.Paid}, e.Time, "")
-		}
+		w.credited(&e)
 	case KindReserve:
 		w.open[e.Number] = e
 	case KindStamped, KindRelease, KindVoid:

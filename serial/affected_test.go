@@ -1,7 +1,9 @@
 package serial_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"testing"
 	"time"
@@ -99,7 +101,7 @@ func TestAffected(t *testing.T) {
 	require.Equal(t, int64(1), all["void"].Void)
 	require.Equal(t, "token lost", all["void"].Cases[0].Note)
 	require.Equal(t, int64(1), all["pending"].Pending)
-	require.Equal(t, int64(1), all["stuck"].Owed, "held, and neither usable nor stamped")
+	require.Equal(t, int64(1), all["stuck"].Held, "held, and neither usable nor stamped")
 	require.Equal(t, stuck, all["stuck"].Cases[0].Number)
 	require.NotContains(t, all, "fine", young)
 
@@ -139,7 +141,14 @@ func keys[V any](m map[string]V) (list []string) {
 func TestAffectedRefuses(t *testing.T) {
 	s := start(t)
 	lost := errors.New("provider is away")
+	for _, year := range []int{-400000, 1969, 10000} {
+		_, err := s.CreditPayment(t.Context(), serial.Payment{Account: "a", Units: 1, Reference: []byte("r"), Paid: time.Date(year, 6, 1, 0, 0, 0, 0, time.UTC)})
+		var refused *serial.RequestError
+		require.ErrorAs(t, err, &refused)
+		require.Equal(t, "paid", refused.Field)
+	}
 	for name, o := range map[string]*serial.Outage{
+		"year":    {Payments: payments(serial.Payment{Account: "a", Reference: []byte("r"), Units: 1, Paid: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)})},
 		"window":  {From: s.clock.now().Add(time.Hour)},
 		"late":    {Late: -1},
 		"units":   {Payments: payments(serial.Payment{Account: "a", Reference: []byte("r"), Paid: s.clock.now()})},
@@ -173,5 +182,45 @@ func TestAffectedIsBounded(t *testing.T) {
 	require.Equal(t, int64(3), h.Omitted)
 	for range s.Affected(t.Context(), nil) {
 		break // a loop that ends early is no error
+	}
+}
+
+// meanwhile is a store on which something happens after a view, and that wraps the errors of a scan.
+type meanwhile struct {
+	serial.Store
+	happens func()
+}
+
+func (m *meanwhile) View(ctx context.Context, q *serial.Query) (*serial.Snapshot, error) {
+	snap, err := m.Store.View(ctx, q)
+	m.happens()
+	return snap, err
+}
+
+func (m *meanwhile) Scan(ctx context.Context, read func(serial.Reader) error) error {
+	if err := m.Store.Scan(ctx, read); err != nil {
+		return fmt.Errorf("scan: %w", err)
+	}
+	return nil
+}
+
+// A payment that is credited while the report is made is credited in the report too, and a loop may end at any time.
+func TestAffectedIsOfOneMoment(t *testing.T) {
+	s := start(t)
+	m := &meanwhile{Store: s.store, happens: func() {}}
+	l, err := serial.Open(t.Context(), m, &serial.Options{Now: s.clock.now})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
+	p := serial.Payment{Account: "a", Units: 5, Reference: []byte("r"), Paid: s.clock.now().Add(-time.Hour)}
+	m.happens = func() {
+		m.happens = func() {}
+		_, err := s.CreditPayment(t.Context(), p)
+		require.NoError(t, err)
+	}
+	for h, err := range l.Affected(t.Context(), &serial.Outage{Payments: payments(p)}) {
+		require.NoError(t, err)
+		require.Zero(t, h.Owed)
+		require.Equal(t, int64(1), h.LateCredit)
+		break
 	}
 }

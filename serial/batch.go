@@ -42,6 +42,12 @@ func (q *queue) put(o *op) error {
 	return nil
 }
 
+func (q *queue) isClosed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed
+}
+
 func (q *queue) signal() {
 	select {
 	case q.wake <- struct{}{}:
@@ -51,7 +57,8 @@ func (q *queue) signal() {
 
 // settle lets those who are about to put something do so: until none came in a turn of the scheduler.
 func (q *queue) settle() {
-	for last := -1; ; {
+	last := -1
+	for range maxSettle {
 		runtime.Gosched()
 		q.mu.Lock()
 		n := len(q.waiting)

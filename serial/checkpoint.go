@@ -16,7 +16,7 @@ import (
 
 // CheckpointError refuses a text that is no whole checkpoint.
 type CheckpointError struct {
-	Line   int // from 1
+	Line   int // from 1; 0 of an empty text
 	Reason string
 }
 
@@ -46,7 +46,8 @@ const (
 
 // WriteCheckpoint writes how far the ledger has come: the mark of each series and the newest entry of each account, as of
 // one moment, as lines of JSON. Kept on another machine it shows with [Ledger.CompareCheckpoint], at any later time, that
-// nothing of it was lost or changed: also not by rolling back the whole machine.
+// nothing of it was lost, also not by rolling back the whole machine, and together with [Ledger.Audit], which computes the
+// hashes anew, that nothing of it was changed.
 func (l *Ledger) WriteCheckpoint(ctx context.Context, w io.Writer) error {
 	c := &checkpointWriter{w: bufio.NewWriter(w), sum: sha256.New()}
 	err := l.store.Scan(ctx, func(r Reader) error {
@@ -95,7 +96,8 @@ func (c *checkpointWriter) line(l *checkpointLine) {
 }
 
 // CompareCheckpoint gives what a checkpoint has and this ledger has not: a series whose mark or term went back, an account
-// whose entry is missing or another one. At most 100 problems are given. A text that is no whole checkpoint is a
+// whose entry is missing or another one. It reads one entry an account, each in a transaction of its own. At most 100
+// problems are given. A text that is no whole checkpoint is a
 // [*CheckpointError].
 func (l *Ledger) CompareCheckpoint(ctx context.Context, checkpoint io.Reader) ([]Problem, error) {
 	var problems []Problem
@@ -145,6 +147,7 @@ func readCheckpoint(r io.Reader) iter.Seq2[*checkpointLine, error] {
 	return func(yield func(*checkpointLine, error) bool) {
 		lines := bufio.NewScanner(r)
 		lines.Buffer(nil, maxCheckpointLine)
+		lines.Split(wholeLines)
 		sum := sha256.New()
 		n := 0
 		ended := false
@@ -174,12 +177,26 @@ func readCheckpoint(r io.Reader) iter.Seq2[*checkpointLine, error] {
 		case errors.Is(err, bufio.ErrTooLong):
 			n++
 			fail("is too long")
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			n++
+			fail("does not end")
 		case err != nil:
 			yield(nil, fmt.Errorf("checkpoint: %w", err))
 		case !ended:
 			fail("the end is missing")
 		}
 	}
+}
+
+// wholeLines is a [bufio.SplitFunc]: lines as they are, of which the last must end as well.
+func wholeLines(data []byte, atEOF bool) (advance int, line []byte, err error) {
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i + 1, data[:i], nil
+	}
+	if atEOF && len(data) > 0 {
+		return 0, nil, io.ErrUnexpectedEOF
+	}
+	return 0, nil, nil
 }
 
 func parseCheckpointLine(b []byte) (*checkpointLine, error) {

@@ -79,6 +79,8 @@ func TestCheckpointRefuses(t *testing.T) {
 		"fields mixed":    lines[0] + `{"series":"1ZK","account":"a"}` + "\n",
 		"bad series":      lines[0] + `{"series":"!!!","mark":1,"term":1}` + "\n",
 		"short head":      lines[0] + `{"account":"a","sequence":1,"head":"00"}` + "\n",
+		"CRLF":            strings.ReplaceAll(whole, "\n", "\r\n"),
+		"no end of line":  strings.TrimSuffix(whole, "\n"),
 		"a line too long": lines[0] + strings.Repeat(" ", 5000),
 	} {
 		problems, err := s.CompareCheckpoint(t.Context(), strings.NewReader(text))
@@ -107,6 +109,8 @@ func FuzzCheckpoint(f *testing.F) {
 	f.Add(whole)
 	f.Add(strings.Replace(whole, "a", "b", 1))
 	f.Add(whole[:len(whole)/2])
+	f.Add(strings.ReplaceAll(whole, "\n", "\r\n"))
+	f.Add(strings.TrimSuffix(whole, "\n"))
 	f.Fuzz(func(t *testing.T, text string) {
 		problems, err := l.CompareCheckpoint(context.Background(), strings.NewReader(text))
 		if err == nil && len(problems) == 0 && text != whole {

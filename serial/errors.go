@@ -91,9 +91,10 @@ func (e *RefusedError) Error() string {
 func (e *RefusedError) Unwrap() error { return e.Err }
 
 // ForeignOutputError says that the sink keeps, under a number of this ledger, an output that was made for another
-// reservation: the numbers are in use elsewhere, as by a ledger that was lost and made anew, or restored. The error is [ErrFenced]: a [Ledger] that meets it with a number that it has just issued issues no more. Fence
-// the store with a counter that is known to be safe, open the ledger anew, and void the reservation once it is known what
-// became of the other document.
+// reservation: the numbers are in use elsewhere, as by a ledger that was lost and made anew, or restored. The error is
+// [ErrFenced]: a [Ledger] that meets it with a number that it has just issued issues no more. Fence the store with a
+// counter that is known to be safe, open the ledger anew, and void the reservation once it is known what became of the
+// other document.
 type ForeignOutputError struct{ Number Number }
 
 func (e *ForeignOutputError) Error() string {

@@ -109,7 +109,8 @@ func ExampleLedger_SweepEvery() {
 	// Output: context canceled
 }
 
-// After an outage: who paid and has nothing, and their units at once.
+// After an outage: who paid and has nothing, and their units at once, under the reference of their payment: when its
+// callback comes after all, it credits nothing again.
 func ExampleLedger_Affected() {
 	withLedger(func(ctx context.Context, ledger *serial.Ledger) error {
 		now := time.Now()
@@ -122,9 +123,14 @@ func ExampleLedger_Affected() {
 				return err
 			}
 			fmt.Println(h.Account, h.Owed, h.Cases[0].Text())
-			_, err = ledger.Credit(ctx, h.Account, h.Owed, []byte(h.Cases[0].Key))
-			if err != nil {
-				return err
+			for _, c := range h.Cases {
+				if c.Kind != serial.CaseUncredited {
+					continue
+				}
+				p := serial.Payment{Account: h.Account, Units: c.Units, Reference: []byte(c.Key), Paid: c.From}
+				if _, err := ledger.CreditPayment(ctx, p); err != nil {
+					return err
+				}
 			}
 		}
 		return nil

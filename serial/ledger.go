@@ -148,14 +148,30 @@ func (l *Ledger) Credit(ctx context.Context, account string, units int64, refere
 // Payment is a purchase of units that was paid.
 type Payment struct {
 	Account   string
-	Units     int64     // at least 1
-	Reference []byte    // of the payment: 1 to 256 bytes of any kind
-	Paid      time.Time // when it was paid, if that is known: [Ledger.Affected] tells from it who waited for the units
+	Units     int64  // at least 1
+	Reference []byte // of the payment: 1 to 256 bytes of any kind
+	// Paid is when it was paid, from 1970 to the year 9999: [Ledger.Affected] tells from it who waited for the units. For
+	// [Ledger.CreditPayment] zero says that it is not known.
+	Paid time.Time
+}
+
+// checkPaid refuses times that a store or JSON cannot keep.
+func (p *Payment) checkPaid() error {
+	if p.Paid.IsZero() {
+		return nil
+	}
+	if y := p.Paid.UTC().Year(); y < 1970 || y > 9999 {
+		return &RequestError{Field: "paid", Reason: "is not between 1970 and the year 9999"}
+	}
+	return nil
 }
 
 // CreditPayment is [Ledger.Credit] with the time of payment, which is kept to the microsecond. The time is no part of
 // what the reference stands for: the first one stays.
 func (l *Ledger) CreditPayment(ctx context.Context, p Payment) (Movement, error) {
+	if err := p.checkPaid(); err != nil {
+		return Movement{}, err
+	}
 	m := booking{id: KeyID{p.Account, OpCredit, string(p.Reference)}, units: p.Units}
 	if !p.Paid.IsZero() {
 		m.paid = p.Paid.UTC().Truncate(time.Microsecond)
@@ -359,7 +375,7 @@ func (l *Ledger) History(ctx context.Context, account string, after int64) iter.
 	})
 }
 
-// Unresolved walks the reservations that are RESERVED or SIGNING, for a sweeper that releases, resumes or voids them.
+// Unresolved walks the reservations that are RESERVED or SIGNING; [Ledger.Sweep] brings them to an end.
 func (l *Ledger) Unresolved(ctx context.Context) iter.Seq2[Reservation, error] {
 	return scan(ctx, l.store, func(r Reader) iter.Seq2[Reservation, error] { return r.Reservations(ctx, true) })
 }

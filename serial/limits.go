@@ -10,4 +10,5 @@ const (
 	maxLength  = 1 << 40 // bytes of a document, exclusive: a seal has five bytes for it
 	maxBlock   = 1 << 32 // numbers in one lease
 	maxGroup   = 1024    // operations in one transaction
+	maxSettle  = 4       // turns of the scheduler that a group waits for more: with many busy goroutines each turn is long
 )

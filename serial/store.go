@@ -30,7 +30,7 @@ type Store interface {
 	View(ctx context.Context, q *Query) (*Snapshot, error)
 
 	// Scan calls read with a reader of one moment, which includes every Update that returned before. The reader is not
-	// valid after read returns. A scan does not stop updates. read runs code of the ledger's callers: also when it panics
+	// valid after read returns. An error of read comes back, perhaps wrapped, so that errors.Is finds it. A scan does not stop updates. read runs code of the ledger's callers: also when it panics
 	// or ends the goroutine, the transaction must end and its connection be given back.
 	Scan(ctx context.Context, read func(Reader) error) error
 }

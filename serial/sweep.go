@@ -12,7 +12,7 @@ import (
 // SweepOptions says when a reservation that nobody finishes is given up. A nil pointer is all zero values. The times are
 // measured by the ledger's clock, in the transaction that gives up: never early.
 type SweepOptions struct {
-	// Hold is how long a unit may be RESERVED before it is released; 0 is 48 hours.
+	// Hold is how long a unit may be RESERVED before it is released; 0 is 48 hours, below 0 is for ever.
 	Hold time.Duration
 	// Void is how long a reservation may be SIGNING without an output in the sink before its serial is void; 0 is 48 hours,
 	// below 0 is for ever. A ledger without a sink cannot know of outputs: there 0 is for ever.
@@ -37,14 +37,17 @@ type Swept struct {
 // orphan. Several processes may sweep at a time.
 //
 // A reservation that cannot be dealt with does not keep the others from it; the error joins the first few. Memory grows
-// with the number of reservations that are not final, by some 20 bytes each.
+// with the number of reservations that are not final, by at most 40 bytes each.
 func (l *Ledger) Sweep(ctx context.Context, opt *SweepOptions) (Swept, error) {
+	if l.queue.isClosed() {
+		return Swept{}, fmt.Errorf("sweep: %w", ErrClosed)
+	}
 	s := &sweeping{ledger: l, hold: defaultHold, void: defaultHold}
 	if l.opt.Sink == nil {
 		s.void = -1
 	}
 	if opt != nil && opt.Hold != 0 {
-		s.hold = max(opt.Hold, 0)
+		s.hold = opt.Hold
 	}
 	if opt != nil && opt.Void != 0 {
 		s.void = opt.Void
@@ -64,7 +67,7 @@ func (l *Ledger) Sweep(ctx context.Context, opt *SweepOptions) (Swept, error) {
 }
 
 // SweepEvery sweeps at once and then at that interval, at least a second, until ctx ends, whose error it returns, or the
-// ledger is closed. What a sweep could not do is logged and tried again by the next.
+// ledger is closed, which is [ErrClosed]. What a sweep could not do is logged and tried again by the next.
 func (l *Ledger) SweepEvery(ctx context.Context, interval time.Duration, opt *SweepOptions) error {
 	tick := time.NewTicker(max(interval, time.Second))
 	defer tick.Stop()
@@ -82,6 +85,8 @@ func (l *Ledger) SweepEvery(ctx context.Context, interval time.Duration, opt *Sw
 		}
 		select {
 		case <-tick.C:
+		case <-l.queue.ended:
+			return ErrClosed
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -155,7 +160,14 @@ func (s *sweeping) one(ctx context.Context, n Number) (State, error) {
 	}
 	defer s.ledger.flight.land(r.scope(), f)
 	f.err = context.Canceled // a Redeem that waits for this begins anew
+	// Again: a Redeem may have finished it before this had its place.
+	if r, err = s.ledger.Lookup(ctx, n); err != nil || r.State.Final() {
+		return 0, err
+	}
 	if r.State == Reserved {
+		if s.hold < 0 {
+			return 0, nil
+		}
 		return s.giveUp(ctx, n, Released, s.hold)
 	}
 	if s.ledger.opt.Sink != nil {

@@ -89,6 +89,11 @@ func TestSweepDefaults(t *testing.T) {
 	require.Equal(t, serial.Swept{Released: 1, Waiting: 1}, swept, "without a sink an output cannot be ruled out")
 	s.requireState(t, reserved, serial.Released)
 	require.Equal(t, serial.Swept{Waiting: 1}, s.sweep(t, &serial.SweepOptions{Void: -1}))
+	forever := s.reserved(t, "a", "3")
+	s.clock.step(48 * time.Hour)
+	require.Equal(t, serial.Swept{Waiting: 2}, s.sweep(t, &serial.SweepOptions{Hold: -1, Void: -1}))
+	_, err = s.Release(t.Context(), forever, "")
+	require.NoError(t, err)
 	require.Equal(t, serial.Swept{Void: 1}, s.sweep(t, nil))
 }
 
@@ -176,12 +181,10 @@ func TestSweepEvery(t *testing.T) {
 	}, time.Minute, time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
-	require.NoError(t, s.Close())
-	s.reservedNothing(t)
-}
 
-// reservedNothing checks that a closed ledger's sweep of a final ledger is quiet.
-func (s *setup) reservedNothing(t testing.TB) {
-	t.Helper()
-	require.Equal(t, serial.Swept{}, s.sweep(t, nil))
+	go func() { done <- s.SweepEvery(t.Context(), time.Hour, nil) }()
+	require.NoError(t, s.Close())
+	require.ErrorIs(t, <-done, serial.ErrClosed)
+	_, err := s.Sweep(t.Context(), nil)
+	require.ErrorIs(t, err, serial.ErrClosed, "also when there is nothing to do")
 }

@@ -31,8 +31,10 @@ func newAffected() *cobra.Command {
 		Use:   "affected --dir DIR [--from TIME] [--to TIME] [--payments FILE] [--json]",
 		Short: "Tell whom an outage has harmed and how many units are owed",
 		Long: `Tell whom an outage has harmed: who paid without being credited in time, whose
-stamping was accepted but late, released or void, and how many units are owed,
-so that they can be compensated at once (see 'meterai grant').
+stamping was accepted but late, released or void, and how many units are owed.
+Credit a payment that was not credited under its own reference ('meterai credit'):
+when its callback comes after all, it credits nothing again. 'meterai grant' gives
+what goes beyond.
 
 Without --from and --to the window is the whole life of the ledger. --payments
 is what the payment provider says was paid: CSV with the header line
@@ -141,7 +143,7 @@ func (f *affectedFlags) write(w io.Writer, harms iter.Seq2[serial.Harm, error]) 
 	enc := json.NewEncoder(w)
 	var accounts, owed int64
 	if !f.asJSON {
-		fmt.Fprintln(w, "  owed  uncredited  late credit  late stamp  released   void  pending  account")
+		fmt.Fprintln(w, "  owed  uncredited  late credit  late stamp  released   void  pending  held  account")
 	}
 	for h, err := range harms {
 		switch {
@@ -169,8 +171,8 @@ func (f *affectedFlags) write(w io.Writer, harms iter.Seq2[serial.Harm, error]) 
 }
 
 func (f *affectedFlags) line(w io.Writer, h *serial.Harm) error {
-	_, err := fmt.Fprintf(w, "%6d  %10d  %11d  %10d  %8d  %5d  %7d  %s\n",
-		h.Owed, h.Uncredited, h.LateCredit, h.LateStamp, h.Released, h.Void, h.Pending, oneLine(h.Account))
+	_, err := fmt.Fprintf(w, "%6d  %10d  %11d  %10d  %8d  %5d  %7d  %4d  %s\n",
+		h.Owed, h.Uncredited, h.LateCredit, h.LateStamp, h.Released, h.Void, h.Pending, h.Held, oneLine(h.Account))
 	if !f.cases {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -27,15 +28,12 @@ and have no output for too long are void, with the unit returned.`,
 			}
 			return h.withLedger(cmd.Context(), func(l *ledger) error {
 				swept, err := l.Sweep(cmd.Context(), &opt)
-				if err != nil {
-					return err
-				}
 				if asJSON {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(swept)
+					return errors.Join(err, json.NewEncoder(cmd.OutOrStdout()).Encode(swept))
 				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d stamped, %d released, %d void, %d waiting\n",
+				_, sayErr := fmt.Fprintf(cmd.OutOrStdout(), "%d stamped, %d released, %d void, %d waiting\n",
 					swept.Stamped, swept.Released, swept.Void, swept.Waiting)
-				return err
+				return errors.Join(err, sayErr)
 			})
 		},
 	}
