@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"slices"
 	"time"
 )
@@ -82,12 +83,20 @@ func (c *Case) Text() string {
 
 const maxCases = 1000
 
+// saturate adds counts; what is too large is the largest.
+func saturate(a, b int64) int64 {
+	if s, ok := sum(a, b); ok {
+		return s
+	}
+	return math.MaxInt64
+}
+
 // add counts a case.
 func (h *Harm) add(c Case) {
 	switch c.Kind {
 	case CaseUncredited:
 		h.Uncredited++
-		h.Owed += c.Units
+		h.Owed = saturate(h.Owed, c.Units)
 	case CaseLateCredit:
 		h.LateCredit++
 	case CaseLateStamp:
@@ -98,7 +107,7 @@ func (h *Harm) add(c Case) {
 		h.Void++
 	case CasePending:
 		h.Pending++
-		h.Held += c.Units
+		h.Held = saturate(h.Held, c.Units)
 	}
 	if len(h.Cases) < maxCases {
 		h.Cases = append(h.Cases, c)

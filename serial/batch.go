@@ -34,7 +34,7 @@ type queue struct {
 func (q *queue) put(o *op) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed {
+	if q.closed || q.wake == nil { // or never opened
 		return ErrClosed
 	}
 	q.waiting = append(q.waiting, o)

@@ -96,37 +96,50 @@ func (c *checkpointWriter) line(l *checkpointLine) {
 }
 
 // CompareCheckpoint gives what a checkpoint has and this ledger has not: a series whose mark or term went back, an account
-// whose entry is missing or another one. It reads one entry an account, each in a transaction of its own. At most 100
+// whose entry is missing or another one. It reads one entry an account. At most 100
 // problems are given. A text that is no whole checkpoint is a
 // [*CheckpointError].
 func (l *Ledger) CompareCheckpoint(ctx context.Context, checkpoint io.Reader) ([]Problem, error) {
 	var problems []Problem
-	for line, err := range readCheckpoint(checkpoint) {
-		if err != nil {
-			return nil, err
+	err := l.store.Scan(ctx, func(r Reader) error {
+		problems = nil
+		series := make(map[string]Series)
+		for s, err := range r.Series(ctx) {
+			if err != nil {
+				return err
+			}
+			series[s.ID.String()] = s
 		}
-		text, err := l.compareLine(ctx, line)
-		if err != nil {
-			return nil, fmt.Errorf("checkpoint: %w", err)
+		for line, err := range readCheckpoint(checkpoint) {
+			if err != nil {
+				return err
+			}
+			text, err := compareLine(ctx, r, series, line)
+			if err != nil {
+				return err
+			}
+			if text != "" && len(problems) < maxProblems {
+				problems = append(problems, Problem{Account: line.Account, Sequence: line.Sequence, Text: text})
+			}
 		}
-		if text != "" && len(problems) < maxProblems {
-			problems = append(problems, Problem{Account: line.Account, Sequence: line.Sequence, Text: text})
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("compare with a checkpoint: %w", err)
 	}
 	return problems, nil
 }
 
-func (l *Ledger) compareLine(ctx context.Context, line *checkpointLine) (problem string, err error) {
+func compareLine(ctx context.Context, r Reader, series map[string]Series, line *checkpointLine) (problem string, err error) {
 	if line.Series != "" {
-		snap, err := l.store.View(ctx, &Query{Series: line.series()})
-		if err == nil && (snap.Series.Mark < line.Mark || snap.Series.Term < line.Term) {
+		if s := series[line.Series]; s.Mark < line.Mark || s.Term < line.Term {
 			problem = fmt.Sprintf("series %s is at mark %d, term %d; the checkpoint at %d, %d: numbers may be issued twice",
-				line.Series, snap.Series.Mark, snap.Series.Term, line.Mark, line.Term)
+				line.Series, s.Mark, s.Term, line.Mark, line.Term)
 		}
-		return problem, err
+		return problem, nil
 	}
 	problem = "the entry of the checkpoint is missing"
-	for e, err := range l.History(ctx, line.Account, line.Sequence-1) {
+	for e, err := range r.Entries(ctx, line.Account, line.Sequence-1) {
 		if err != nil {
 			return "", err
 		}

@@ -122,6 +122,9 @@ func (o *Options) complete() error {
 
 // Close lets the operations under way finish and refuses new ones with [ErrClosed]. It does not close the store.
 func (l *Ledger) Close() error {
+	if l.queue.wake == nil { // never opened
+		return nil
+	}
 	l.queue.mu.Lock()
 	l.queue.closed = true
 	l.queue.signal()

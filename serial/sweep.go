@@ -134,6 +134,8 @@ func (s *sweeping) note(to State, err error) {
 		s.swept.Failed++
 		if len(s.errs) < sweepErrors {
 			s.errs = append(s.errs, err)
+		} else if errors.Is(err, ErrClosed) {
+			s.errs[0] = err // which the caller must see
 		}
 	case to == Stamped:
 		s.swept.Stamped++
@@ -188,7 +190,7 @@ func (s *sweeping) one(ctx context.Context, n Number) (State, error) {
 
 // giveUp returns the unit if the reservation is still in the state before and old enough.
 func (s *sweeping) giveUp(ctx context.Context, n Number, to State, after time.Duration) (done State, err error) {
-	_, err = s.ledger.step(ctx, n, func(d *draft) (Reservation, error) {
+	r, err := s.ledger.step(ctx, n, func(d *draft) (Reservation, error) {
 		r, old, err := d.waited(n, to, after)
 		if err != nil || !old {
 			done = 0
@@ -197,10 +199,15 @@ func (s *sweeping) giveUp(ctx context.Context, n Number, to State, after time.Du
 		done = to
 		return d.giveBack(n, to, "expired after "+after.String())
 	})
-	return done, err
+	if err != nil || r.State != to {
+		return 0, err // after an error the writer may still be at it: done is not to be read
+	}
+	return done, nil
 }
 
-// waited reports whether a reservation that could become released or void has waited for at least that long.
+// waited reports whether a reservation that could become released or void has waited for at least that long. One that was
+// RESERVED by a clock that was ahead, which a fence has set right since, is old enough: how long it has waited is not
+// known, and nothing was signed.
 func (d *draft) waited(n Number, to State, after time.Duration) (r Reservation, old bool, err error) {
 	if r, err = d.reservation(n); err != nil {
 		return r, false, err
@@ -214,5 +221,6 @@ func (d *draft) waited(n Number, to State, after time.Duration) (r Reservation, 
 	}
 	a := d.account(r.Account)
 	now, err := d.reading(&a)
-	return r, err == nil && now.Sub(since) >= after, err
+	ahead := to == Released && since.Sub(now) > d.tolerance
+	return r, err == nil && (ahead || now.Sub(since) >= after), err
 }

@@ -75,6 +75,21 @@ func TestSweep(t *testing.T) {
 	s.requireClean(t)
 }
 
+// A unit that was held by a clock that was a year ahead is not held for a year once a fence has set that right.
+func TestSweepAfterAWrongClock(t *testing.T) {
+	s := start(t)
+	s.credit(t, "a", 1)
+	s.clock.step(365 * 24 * time.Hour)
+	n := s.reserved(t, "a", "k")
+	s.clock.step(-365 * 24 * time.Hour)
+	require.NoError(t, s.Close())
+	require.NoError(t, serial.Fence(t.Context(), s.store, testScheme(t).Series(), 0, s.clock.now()))
+	s = restart(t, s)
+	require.Equal(t, serial.Swept{Released: 1}, s.sweep(t, nil))
+	s.requireState(t, n, serial.Released)
+	s.requireClean(t)
+}
+
 func TestSweepDefaults(t *testing.T) {
 	s := start(t)
 	s.credit(t, "a", 2)

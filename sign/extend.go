@@ -235,11 +235,39 @@ func (d *Document) layoutTimestamp(room int) (*layout, error) {
 		"Contents":  contents,
 		"ByteRange": pdf.Array{pdf.Integer(0), byteRange},
 	})
-	d.plan.update.Set(d.plan.field, d.widget(l.result.Field))
+	widget := d.widget(l.result.Field)
+	if n := d.appearanceThere(); n != nil {
+		widget["AP"] = pdf.Dict{"N": n}
+	}
+	d.plan.update.Set(d.plan.field, widget)
 	var err error
 	if l.update, err = d.plan.update.Bytes(); err != nil {
 		return nil, err
 	}
 	l.close(contents, byteRange)
 	return l, nil
+}
+
+// appearanceThere finds the appearance stream of a signature in the document. PDF/A-1 wants
+// an appearance of every field (ISO 19005-1, 6.9), also of a timestamp, whose empty rectangle
+// shows nothing. One that is there already adds no object to the update, which then holds
+// nothing but the timestamp.
+func (d *Document) appearanceThere() pdf.Object {
+	var found pdf.Object
+	_ = d.file.Fields(func(f *pdf.Field) error {
+		if f.Type != "Sig" {
+			return nil
+		}
+		for _, w := range f.Widgets {
+			ap, err := d.file.Dict(w.Dict["AP"])
+			if err != nil || ap == nil {
+				continue
+			}
+			if n, ok := ap["N"].(pdf.Ref); ok {
+				found = n
+			}
+		}
+		return nil
+	})
+	return found
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -95,7 +96,11 @@ func readPayments(file string) iter.Seq2[serial.Payment, error] {
 				return err
 			}
 			defer in.Close()
-			r := csv.NewReader(in)
+			text := bufio.NewReader(in)
+			if mark, err := text.Peek(3); err == nil && string(mark) == "\ufeff" {
+				text.Discard(3) // spreadsheets begin a file with it
+			}
+			r := csv.NewReader(text)
 			r.FieldsPerRecord, r.ReuseRecord = len(paymentsHeader), true
 			for first := true; ; first = false {
 				record, err := r.Read()

@@ -20,7 +20,7 @@ func TestAffected(t *testing.T) {
 	ok(t, "credit", "--dir", dir, "--account", "ada", "--units", "5", "--key", "INV-7", "--paid", long)
 	ok(t, "stamp", "--dir", dir, "--account", "ada", "--in", in, "--out", filepath.Join(t.TempDir(), "out.pdf"))
 	payments := filepath.Join(t.TempDir(), "payments.csv")
-	require.NoError(t, os.WriteFile(payments, []byte("account,reference,units,paid\n"+
+	require.NoError(t, os.WriteFile(payments, []byte("\ufeffaccount,reference,units,paid\r\n"+
 		"bob,INV-8,10,"+long+"\nme,invoice-1,10,"+time.Now().Format(time.RFC3339)+"\n"), 0o600))
 
 	var list []serial.Harm
