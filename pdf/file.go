@@ -38,6 +38,7 @@ type File struct {
 	broken    error // why there are no revisions
 	cache     streamCache
 	inflate   inflater
+	referred  []referred // memory for References
 }
 
 // Open reads the header, the end and the cross-reference sections of the file

@@ -16,6 +16,7 @@ type lexer struct {
 	elements int   // values read
 	err      error // why refill gave up, when it is not the end of the file
 	dups     []Duplicate
+	refs     *referring // only references are wanted; nil: objects
 }
 
 // newLexer returns a lexer that reads the file from off. Its buffer is a window
@@ -228,7 +229,7 @@ func (l *lexer) number() (Object, error) {
 	if !dot && digits <= 17 {
 		if !signed {
 			if ref, ok := l.reference(mant); ok {
-				return ref, nil
+				return l.ref(ref), nil
 			}
 		}
 		if l.buf[start] == '-' {

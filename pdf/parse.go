@@ -25,12 +25,15 @@ func (l *lexer) object(depth int) (Object, error) {
 		return box(l.array(depth))
 	case '<':
 		if l.peekAt(1) == '<' {
+			if l.refs != nil {
+				return nil, l.dictReferences(depth)
+			}
 			return box(l.dict(depth))
 		}
 		return box(l.hexString())
 	case '+', '-', '.', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		if ref, ok := l.plainRef(); ok {
-			return ref, nil
+			return l.ref(ref), nil
 		}
 		return l.number()
 	case 't', 'f', 'n':
@@ -83,13 +86,18 @@ func (l *lexer) array(depth int) (Array, error) {
 		l.space()
 		if l.peek() == ']' {
 			l.pos++
+			if l.refs != nil {
+				return nil, nil
+			}
 			return a, nil
 		}
 		o, err := l.object(depth + 1)
 		if err != nil {
 			return nil, err
 		}
-		a = append(a, o)
+		if l.refs == nil {
+			a = append(a, o)
+		}
 	}
 }
 

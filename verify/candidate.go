@@ -32,14 +32,18 @@ type candidate struct {
 	job      *digestJob
 	sd       *cms.SignedData
 	si       *cms.SignerInfo
-	token    *token // of a document timestamp
+	token    *token   // of a document timestamp
+	tokens   []*token // over the signature's value, and right as such
 	bag      []*x509.Certificate
 	cert     *x509.Certificate
-	intact   bool // the value verified over the covered bytes
-	legacy   bool // but with an algorithm or key too weak to rely on
-	deviates bool // but its algorithm identifiers are written wrongly
+	intact   bool        // the value verified over the covered bytes
+	legacy   bool        // but with an algorithm or key too weak to rely on
+	broken   bool        // which was so at any time that a timestamp can prove
+	deviates bool        // but its algorithm identifiers are written wrongly
+	result   *pathResult // of a document timestamp, judged before all else
 	chain    []*x509.Certificate
 	poe      time.Time // proved time of existence, zero without one
+	stamp    stampedAt // the timestamp that Timestamp is of
 
 	perms    permissions
 	compared bool // with all later revisions

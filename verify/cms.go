@@ -199,6 +199,7 @@ func verifySigner(si *cms.SignerInfo, bag []*x509.Certificate, digest []byte) (*
 // accepted takes a signature that verified, with what is to be said about it.
 func (s *candidate) accepted(v verified) {
 	s.intact, s.Algorithm, s.legacy = true, v.algorithm, s.legacy || v.legacy != ""
+	s.broken = s.broken || broken(v.legacy)
 	s.deviates = s.deviates || v.deviation != ""
 	switch {
 	case v.legacy != "":
@@ -209,6 +210,12 @@ func (s *candidate) accepted(v verified) {
 	if v.deviation != "" {
 		s.note("the signature is mathematically right, but names its algorithms wrongly: " + v.deviation)
 	}
+}
+
+// broken tells whether what is too weak to rely on never was strong enough for
+// documents, as SHA-1 was once.
+func broken(legacy string) bool {
+	return strings.Contains(legacy, "MD5") || strings.Contains(legacy, "DSA key")
 }
 
 // misdescribed says which of the fields that nothing signs contradict the
@@ -291,26 +298,4 @@ func (s *candidate) checkX509(digest []byte) {
 	}
 	s.intact, s.legacy = true, true
 	s.note("the signature is mathematically right, but of a kind no longer relied on: SHA-1")
-}
-
-// level names what the attributes conform to (EN 319 142-1, 6.3).
-func (s *candidate) level() {
-	switch s.subFilter {
-	case subRFC3161:
-		s.Level = "timestamp"
-		return
-	case subCAdES:
-	default:
-		s.Level = "pkcs7"
-		return
-	}
-	why := s.notBaseline()
-	if why != "" {
-		s.note("not PAdES baseline: " + why)
-		return
-	}
-	s.Level = "B-B"
-	if s.Timestamp != nil {
-		s.Level = "B-T"
-	}
 }

@@ -42,7 +42,7 @@ type distributionPoint struct {
 
 // crlScope tells whether a list speaks of cert, and whether it is only the
 // difference to another list: no indirect list, no other distribution point, no
-// critical extension that is not understood.
+// critical extension that is not understood. Its entries are another matter.
 func crlScope(crl *x509.RevocationList, cert *x509.Certificate) (covers, delta bool) {
 	for _, e := range crl.Extensions {
 		switch e.Id.String() {
@@ -55,13 +55,6 @@ func crlScope(crl *x509.RevocationList, cert *x509.Certificate) (covers, delta b
 		default:
 			if e.Critical {
 				return false, false
-			}
-		}
-	}
-	for i := range crl.RevokedCertificateEntries {
-		for _, e := range crl.RevokedCertificateEntries[i].Extensions {
-			if e.Critical {
-				return false, false // certificate issuer of an indirect list, or unknown
 			}
 		}
 	}

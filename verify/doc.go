@@ -37,14 +37,37 @@
 // otherwise content could be exchanged while stamping, which neither the seal
 // nor the signature would show.
 //
+// # Time
+//
+// Options.Time is now. A signature is judged for the earliest time at which a
+// timestamp proves that it existed: one inside it, or a document timestamp over it
+// (EN 319 142-1, 6.3). Timestamps are judged from the newest back, each for the
+// time that those after it prove, and the newest by what is valid now. So a
+// document that was renewed in time stays good when all certificates of its
+// beginning have expired, and when the signer was revoked later (EN 319 102-1, 5.5
+// and 5.6).
+//
+// What an authority signed counts while somebody guards its key. When it has
+// expired or was revoked, its CRLs, its OCSP responses and the certificates that it
+// issued must be proved to be older than that, by a document timestamp over them;
+// what is only dated so is NO_POE. Revocation data must be current now, be newer
+// than what they are to prove, or have been current when a timestamp was made over
+// both. A revocation that is older than the proof of existence counts wherever it
+// is found. Timestamps over each other whose times run backwards are
+// TIMESTAMP_ORDER_FAILURE.
+//
+// Of each signature the report names the level that it has reached, from B-B to
+// B-LTA, as far as its timestamps are valid at that time.
+//
 // # What is left out
 //
 // There is no network access: missing revocation data is INDETERMINATE
-// (TRY_LATER). Levels above B-T are not named, although what they consist of
-// (security store, document timestamps) is checked. Evidence records, attribute
-// certificates and signature policies are not evaluated. Of encrypted documents
-// only the bytes can be judged; those whose structure is encrypted as well are
-// UNREADABLE.
+// (TRY_LATER). Evidence records, attribute
+// certificates and signature policies are not evaluated.
+//
+// Encrypted documents are opened with Options.Password or the empty password. One
+// that no password opens is UNREADABLE, as is one with a handler of another kind
+// (public keys).
 //
 // # Caveats
 //

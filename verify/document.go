@@ -80,9 +80,13 @@ type document struct {
 	tree     int            // entries of structure trees so far
 	pages    map[uint32]int // numbers of the first pages, when needed
 	newest   catalogAt      // of the revision compared last
+	proofs   *proofs
 	store    *trustStore
 	certs    []*x509.Certificate // of the DSS
 	dssRead  bool
+
+	certsSince []int          // the revisions from which on certs stand there
+	defined    map[uint32]int // the last revisions that define objects, but for the first; when needed
 }
 
 // check runs all steps; an error means that the document is not readable.
@@ -108,6 +112,7 @@ func (d *document) check(ctx context.Context) error {
 	if err := d.compare(ctx); err != nil {
 		return err
 	}
+	d.prove()
 	return d.each(ctx, d.judge)
 }
 
@@ -131,15 +136,15 @@ func (d *document) checkCrypto(c *candidate) {
 	if c.intact && c.si != nil && c.subFilter != subRFC3161 {
 		c.signatureTimestamps(d)
 	}
-	if c.intact {
-		c.level()
-	}
 }
 
 func (d *document) open() error {
-	f, err := pdf.Open(d.src, d.size, nil)
+	f, err := pdf.Open(d.src, d.size, &pdf.Options{Password: d.opt.Password})
 	if err != nil {
 		return err
+	}
+	if _, err := f.Encryption(); err != nil {
+		return locked(err)
 	}
 	revs, err := f.Revisions()
 	if err != nil {
@@ -164,6 +169,15 @@ func (d *document) open() error {
 		d.trailing = fmt.Sprintf("bytes that belong to no revision follow its end at byte %d", revs[len(revs)-1].End)
 	}
 	return nil
+}
+
+// locked says why nothing is judged of a document that cannot be decrypted: what
+// its strings and streams hold, and so what a signature covers, nobody can tell.
+func locked(err error) error {
+	if errors.Is(err, pdf.ErrEncrypted) {
+		return errors.New("the document is encrypted: the password is missing or wrong")
+	}
+	return fmt.Errorf("the document is encrypted and cannot be decrypted: %w", err)
 }
 
 // view returns the file as it was after revision i.
@@ -326,9 +340,10 @@ func (d *document) judge(c *candidate) {
 	c.trim(d.lim.Reasons)
 }
 
-// trusted judges the signing certificate (EN 319 102-1, 5.3).
+// trusted judges the signing certificate for the time at which the signature is
+// proved to have existed (EN 319 102-1, 5.3, 5.5 and 5.6).
 func (d *document) trusted(c *candidate) bool {
-	if c.legacy {
+	if d.outdated(c.outmoded(), d.provenFor(c)) {
 		c.doubt(CryptoConstraintsFailure, "the algorithms of this signature are no longer safe")
 	}
 	if c.deviates {
@@ -338,27 +353,17 @@ func (d *document) trusted(c *candidate) bool {
 		c.doubt(NoSigningCertificateFound, "the certificate of the signer is not in the document")
 		return false
 	}
-	accept := signerUsage
-	if c.subFilter == subRFC3161 {
-		accept = stampUsage
-	}
 	if c.subFilter == subCAdES && !hasSigned(c.si, oidSigningCert, oidSigningCertV2) {
 		c.doubt(SigConstraintsFailure, "the signature does not bind its certificate (signing-certificate-v2)")
 	}
-	if c.token != nil {
-		if sub, why := c.token.doubtful(d.opt.Time.Add(d.lim.ClockSkew)); why != "" {
-			c.doubt(sub, why)
-			return false
-		}
+	c.evaluate(d)
+	c.chain = c.result.chain
+	if c.result.sub != "" {
+		c.doubt(c.result.sub, c.result.why)
+		return false
 	}
-	at := d.opt.Time
-	if !c.poe.IsZero() && c.poe.Before(at) {
-		at = c.poe
-	}
-	res := d.trust().path(c.cert, c.bag, at, d.opt.Time, accept)
-	c.chain = res.chain
-	if res.sub != "" {
-		c.doubt(res.sub, res.why)
+	if c.placed && c.revision <= d.proofs.disorder {
+		c.doubt(TimestampOrderFailure, "timestamps over this signature contradict each other: an earlier one names a later time")
 		return false
 	}
 	return true
@@ -368,8 +373,9 @@ func (d *document) trusted(c *candidate) bool {
 // document's own validation data once.
 func (d *document) trust() *trustStore {
 	if d.store == nil {
-		d.store = &trustStore{opt: d.opt, rev: newRevocations(d.opt), stopped: d.stopped}
+		d.store = &trustStore{opt: d.opt, proofs: d.proofs, rev: newRevocations(d.opt, d.proofs), stopped: d.stopped}
 		d.store.pool = d.dssCerts()
+		d.store.register = d.registerCertificates
 		d.dssRevocations()
 		for _, c := range d.list {
 			if d.stopped() {

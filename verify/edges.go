@@ -138,6 +138,12 @@ func (d *document) indexBase(ctx context.Context, x *edgeIndex, base, i int, see
 		if ch.Free {
 			continue
 		}
+		if done, err := d.indexPlain(x, old, ch.Ref, base); done || err != nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		o, err := d.get(old, ch.Ref)
 		if err != nil {
 			return err
@@ -149,6 +155,19 @@ func (d *document) indexBase(ctx context.Context, x *edgeIndex, base, i int, see
 		}
 	}
 	return nil
+}
+
+// indexPlain adds an object of which nothing is wanted but its references, as most
+// are; false when it must be read.
+func (d *document) indexPlain(x *edgeIndex, f *pdf.File, ref pdf.Ref, base int) (bool, error) {
+	n, ok := f.References(ref, x.adder(ref.Number, base, x.targets, nil))
+	if !ok {
+		return false, nil
+	}
+	if d.objects += 1 + n/workPerObject; d.objects > d.lim.Objects {
+		return false, errObjects
+	}
+	return true, nil
 }
 
 // noteIncomplete keeps the objects of the base that later bytes could complete.
@@ -205,16 +224,22 @@ func (x *edgeIndex) close(from uint32, last int) {
 
 // add notes the references of an object as of revision i, each once.
 func (x *edgeIndex) add(from uint32, i int, o pdf.Object, targets map[uint32]bool) {
-	type link struct {
-		to  uint32
-		key pdf.Name
-	}
 	var extends pdf.Object
 	if s, ok := o.(*pdf.Stream); ok && s.Dict["Type"] == pdf.Name("ObjStm") {
 		extends = s.Dict["Extends"]
 	}
+	references(o, "", x.adder(from, i, targets, extends))
+}
+
+// adder notes references of one object; extends is the /Extends of an object
+// stream.
+func (x *edgeIndex) adder(from uint32, i int, targets map[uint32]bool, extends pdf.Object) func(pdf.Ref, pdf.Name) {
+	type link struct {
+		to  uint32
+		key pdf.Name
+	}
 	var seen map[link]bool
-	references(o, "", func(ref pdf.Ref, key pdf.Name) {
+	return func(ref pdf.Ref, key pdf.Name) {
 		if !targets[ref.Number] || ref.Number == from || seen[link{ref.Number, key}] {
 			return
 		}
@@ -226,7 +251,7 @@ func (x *edgeIndex) add(from uint32, i int, o pdf.Object, targets map[uint32]boo
 		x.open[from] = append(x.open[from], len(x.all))
 		x.all = append(x.all, edge{from: from, key: key, first: i, last: current,
 			extends: key == "Extends" && extends == ref})
-	})
+	}
 }
 
 // references visits all references in an object. The parser bounds its depth.

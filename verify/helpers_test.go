@@ -149,7 +149,9 @@ type job struct {
 	cms       func(b []byte) []byte           // after it is signed
 	unsigned  func(sig []byte) *cms.Attribute // made over the signature value
 	byteRange func(v [4]int64) string
-	at        time.Time // of a document timestamp; zero: now
+	at        time.Time                  // of a document timestamp; zero: now
+	hash      crypto.Hash                // of the bytes; zero: that of the algorithm
+	digest    func(digest []byte) []byte // makes the container instead
 	extra     func(u *pdf.Update, f *pdf.File)
 }
 
@@ -299,10 +301,16 @@ func (w *world) fill(t testing.TB, out []byte, j *job, contents, ranges *pdf.Res
 	}
 	require.LessOrEqual(t, len(text), ranges.Size)
 	copy(out[ranges.Offset:], text)
-	h := j.alg.Hash().New()
+	if j.hash == 0 {
+		j.hash = j.alg.Hash()
+	}
+	h := j.hash.New()
 	h.Write(out[:v[1]])
 	h.Write(out[v[2]:])
-	der := w.container(t, j, h.Sum(nil))
+	if j.digest == nil {
+		j.digest = func(d []byte) []byte { return w.container(t, j, d) }
+	}
+	der := j.digest(h.Sum(nil))
 	if j.cms != nil {
 		der = j.cms(der)
 	}

@@ -32,6 +32,9 @@ const (
 	OutOfBoundsNoPOE               SubIndication = "OUT_OF_BOUNDS_NO_POE"              // outside the validity; no proof of existence within
 	SignedDataNotFound             SubIndication = "SIGNED_DATA_NOT_FOUND"             // the signed bytes are not there
 	TryLater                       SubIndication = "TRY_LATER"                         // no usable revocation data
+	NotYetValid                    SubIndication = "NOT_YET_VALID"                     // proved to have existed before the certificate was valid
+	NoPOE                          SubIndication = "NO_POE"                            // validation data not proved to be from when its issuer could be relied on
+	TimestampOrderFailure          SubIndication = "TIMESTAMP_ORDER_FAILURE"           // timestamps contradict each other
 )
 
 // Modification says what later revisions did to a signed document.

@@ -43,6 +43,10 @@ const (
 	reasonBytes   = 64 << 10  // bytes of /Reason that are looked at for a serial number
 	nameParts     = 1 << 12   // parts of a field's name that are looked at for a serial number
 	tokensMax     = 16        // signature timestamps of one signature
+	momentsMax    = 64        // timestamps over something for whose time its path is checked
+	checksMax     = 4096      // checks of paths as of earlier times, in one document
+	storesRead    = 64        // document timestamps whose security stores are read beside that of the last revision
+	levelsTried   = 16        // timestamps of which it is asked whether they make a signature B-LTA
 	dssBytes      = 128 << 20 // decoded bytes of the DSS of one document
 	workPerObject = 32        // values that one object counted against Limits.Objects may hold
 	keptWeight    = 64        // values, or 64 bytes of a string each, from which an object is kept once read
@@ -90,4 +94,7 @@ func (l *Limits) withDefaults() Limits {
 const (
 	maxRSA  = 8192     // bits of an RSA key in a path
 	maxOCSP = 16 << 10 // bytes of an OCSP response: bounds the keys in it as well
+
+	revocationWork = 1 << 28 // entries of revocation lists looked at in one document: seconds
+	ocspWork       = 1 << 14 // entries that reading an OCSP response takes as long as
 )

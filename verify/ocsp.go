@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"crypto"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -83,36 +84,79 @@ func sum(h crypto.Hash, b []byte) []byte {
 
 // fromOCSP reads one response (RFC 6960): signed by the issuer, or by a
 // responder that the issuer certified for OCSP.
-func (r *revocations) fromOCSP(der []byte, cert, issuer *x509.Certificate, at, now time.Time) certStatus {
-	if len(der) > maxOCSP || !named(der, cert, issuer) {
+func (r *revocations) fromOCSP(o *ocspFrom, cert, issuer *x509.Certificate, q *inquiry) certStatus {
+	a := r.answer(o, cert, issuer)
+	if !a.named {
 		return certStatus{}
 	}
-	resp, err := ocsp.ParseResponseForCert(der, cert, nil) // checks the signature by the certificate it brings
-	if err != nil || !r.responderAllowed(resp, issuer, now) {
+	resp := a.resp
+	if resp == nil || !r.responderUnrevoked(resp, issuer, q) {
 		return certStatus{unusable: true}
 	}
+	limit := q.limit
+	if resp.Certificate != nil {
+		limit = earlier(limit, resp.Certificate.NotAfter) // nobody guards the key of a responder longer
+	}
+	var st certStatus
 	switch {
-	case resp.ThisUpdate.After(now.Add(r.skew)):
+	case resp.ThisUpdate.After(q.now.Add(r.skew)):
 		return certStatus{stale: true}
+	case resp.Status == ocsp.Revoked && resp.RevokedAt.After(q.at):
+		st.ends = resp.RevokedAt
 	case resp.Status == ocsp.Revoked && resp.RevocationReason == ocsp.CertificateHold:
 		return certStatus{known: true, hold: true}
-	case resp.Status == ocsp.Revoked && !resp.RevokedAt.After(at):
+	case resp.Status == ocsp.Revoked:
 		return certStatus{known: true, revoked: true, at: resp.RevokedAt}
-	case tooLate(cert, resp.ThisUpdate, resp.Extensions, oidArchiveCutoff):
-		return certStatus{late: true}
-	case !fresh(resp.ThisUpdate, resp.NextUpdate, at, now):
-		return certStatus{stale: true}
-	case resp.Status != ocsp.Good && resp.Status != ocsp.Revoked:
-		return certStatus{}
+	case resp.Status != ocsp.Good:
+		return st
 	}
-	return certStatus{known: true}
+	switch {
+	case tooLate(cert, resp.ThisUpdate, resp.Extensions, oidArchiveCutoff):
+		st.late = true
+	case !fresh(resp.ThisUpdate, resp.NextUpdate, q.at, q.moment):
+		st.stale = true
+	case r.unproven(o.origin, limit, q.now):
+		st.unproven = true
+	default:
+		st.known = true
+	}
+	return st
+}
+
+// An ocspAnswer is what a response says of one certificate of one issuer.
+type ocspAnswer struct {
+	named bool           // it is about that certificate
+	resp  *ocsp.Response // nil when it cannot be used
+}
+
+type ocspPair struct{ cert, issuer [sha256.Size]byte }
+
+// answer reads what a response says of a certificate, once: signatures take their
+// time.
+func (r *revocations) answer(o *ocspFrom, cert, issuer *x509.Certificate) ocspAnswer {
+	pair := ocspPair{sha256.Sum256(cert.Raw), sha256.Sum256(issuer.Raw)}
+	a, ok := o.known[pair]
+	if ok {
+		return a
+	}
+	if a.named = len(o.der) <= maxOCSP && named(o.der, cert, issuer); a.named {
+		r.work += ocspWork
+		resp, err := ocsp.ParseResponseForCert(o.der, cert, nil) // checks the signature by the certificate it brings
+		if err == nil && responderAllowed(resp, issuer) {
+			a.resp = resp
+		}
+	}
+	if o.known == nil {
+		o.known = map[ocspPair]ocspAnswer{}
+	}
+	o.known[pair] = a
+	return a
 }
 
 // responderAllowed is RFC 6960, 4.2.2.2: the issuer itself, or a certificate
 // that it issued directly for OCSP, valid when the answer was made, with a key
-// that is strong enough, and not revoked: by its word (id-pkix-ocsp-nocheck) or
-// by a list of the issuer.
-func (r *revocations) responderAllowed(resp *ocsp.Response, issuer *x509.Certificate, now time.Time) bool {
+// that is strong enough; that it is not revoked either is another matter.
+func responderAllowed(resp *ocsp.Response, issuer *x509.Certificate) bool {
 	c, at := resp.Certificate, resp.ProducedAt
 	switch {
 	case c == nil:
@@ -128,10 +172,22 @@ func (r *revocations) responderAllowed(resp *ocsp.Response, issuer *x509.Certifi
 		weakKey(c, at) != "":
 		return false
 	}
+	return true
+}
+
+// responderUnrevoked asks whether a responder was revoked: by its issuer's word it
+// never is (id-pkix-ocsp-nocheck), or a list of the issuer says so.
+func (r *revocations) responderUnrevoked(resp *ocsp.Response, issuer *x509.Certificate, q *inquiry) bool {
+	c := resp.Certificate
+	if c == nil || sameCert(c, issuer) {
+		return true
+	}
 	var st certStatus
+	made := *q
+	made.at = resp.ProducedAt
 	for _, crl := range r.crls {
-		if bytes.Equal(crl.RawIssuer, issuer.RawSubject) {
-			st = st.merge(r.fromCRL(crl, c, issuer, at, now))
+		if bytes.Equal(crl.RawIssuer, issuer.RawSubject) && q.asks(crl.origin) {
+			st = st.merge(r.fromCRL(crl, c, issuer, &made))
 		}
 	}
 	return !st.revoked && !st.hold && (st.known || hasExtension(c, oidOCSPNoCheck))

@@ -58,6 +58,9 @@ type Options struct {
 	IntegrityOnly bool
 	// Policy is the rule for later changes. Zero: Standard.
 	Policy Policy
+	// Password opens an encrypted document, as its user or as its owner; the
+	// empty one is always tried. UTF-8, prepared as [pdf.Options] says.
+	Password string
 	// Limits bounds time and memory. Nil: defaults.
 	Limits *Limits
 }

@@ -31,8 +31,10 @@ type Signature struct {
 	Field         string        `json:"field"`
 	Indication    Indication    `json:"indication"`
 	SubIndication SubIndication `json:"sub_indication"`
-	// Level is "B-B" or "B-T" (EN 319 142-1), "pkcs7" for the older formats
-	// of ISO 32000, "timestamp" for a document timestamp, or empty.
+	// Level is "B-B", "B-T", "B-LT" or "B-LTA" (EN 319 142-1, 6.3), as far as
+	// timestamps are valid and the document holds what a later validation needs;
+	// "pkcs7" for the older formats of ISO 32000, "timestamp" for a document
+	// timestamp, or empty. A check of integrity alone tells B-B and B-T apart.
 	Level        string       `json:"level"`
 	Coverage     Coverage     `json:"coverage"`
 	Modification Modification `json:"modification"`
@@ -40,8 +42,9 @@ type Signature struct {
 	Signer string `json:"signer"`
 	// SigningTime is what the signer claims (/M); nil when absent.
 	SigningTime *time.Time `json:"signing_time"`
-	// Timestamp is the time of a verified signature timestamp, or of the
-	// token of a document timestamp; nil when there is none.
+	// Timestamp is the earliest time at which the signature is proved to have
+	// existed, by a timestamp in it or a document timestamp over it; of a
+	// document timestamp, the time of its token. Nil when there is none.
 	Timestamp *time.Time `json:"timestamp"`
 	// Algorithm is the signature algorithm, such as "ECDSA-SHA256".
 	Algorithm string `json:"algorithm"`

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
-	"slices"
+	"math/big"
 	"time"
 )
 
@@ -16,10 +16,14 @@ type certStatus struct {
 	stale                bool      // data was there but not fresh at the time of checking
 	unusable             bool      // data was there but not signed by the issuer, or of another scope
 	late                 bool      // data was there but made when the certificate had expired
+	unproven             bool      // data was there but not proved to be from when its issuer could be relied on
+	ends                 time.Time // of a revocation after the time asked for; zero without one
 }
 
 func (s certStatus) note() string {
 	switch {
+	case s.unproven:
+		return " (of what there is nothing proves that it was there while its issuer could be relied on)"
 	case s.late:
 		return " (what there is was made after it expired, when issuers drop their entries)"
 	case s.stale:
@@ -30,15 +34,51 @@ func (s certStatus) note() string {
 	return ""
 }
 
+// An inquiry is about the revocation of a certificate.
+type inquiry struct {
+	at     time.Time // of what it signed, which a later revocation does not touch
+	moment time.Time // at which the check is made: data must be current then, or newer than at
+	limit  time.Time // until when the word of the issuer counted: what is good must be proved to be from before
+	now    time.Time
+	stored bool // ask the document's security store alone,
+	since  int  // as it was after that revision
+}
+
+// An origin says where revocation data were found.
+type origin struct {
+	since  int  // the revision from which on they stand in the document, or outside
+	stored bool // in its security store
+}
+
 // revocations are the lists and responses that one call may use.
 type revocations struct {
-	skew    time.Duration
-	crls    []*x509.RevocationList
-	ocsps   [][]byte
-	seen    map[[32]byte]bool
-	checked map[crlIssuer]bool // signature of a list under an issuer, checked once a call
-	max     int
-	maxSize int
+	skew     time.Duration
+	proofs   *proofs
+	crls     []*crlFrom
+	ocsps    []*ocspFrom
+	seen     map[[32]byte]*origin
+	hasStore bool
+	checked  map[crlIssuer]bool // signature of a list under an issuer, checked once a call
+	given    int                // lists of the caller's
+	max      int
+	maxSize  int
+	work     int // entries of lists looked at so far; see revocationWork
+}
+
+// crlFrom is a list. Lists can be long and are asked often, so what they say of a
+// serial number is looked up once.
+type crlFrom struct {
+	*x509.RevocationList
+	*origin
+	found map[string][]int // entries by serial number
+	odd   bool             // entries have critical extensions
+	read  bool             // odd is known
+}
+
+type ocspFrom struct {
+	der []byte
+	*origin
+	known map[ocspPair]ocspAnswer
 }
 
 type crlIssuer struct {
@@ -46,54 +86,83 @@ type crlIssuer struct {
 	issuer [32]byte
 }
 
-func newRevocations(opt *Options) *revocations {
-	return &revocations{
-		skew: opt.Limits.ClockSkew, crls: slices.Clone(opt.CRLs),
-		seen: map[[32]byte]bool{}, checked: map[crlIssuer]bool{},
+func newRevocations(opt *Options, p *proofs) *revocations {
+	r := &revocations{
+		skew: opt.Limits.ClockSkew, proofs: p,
+		seen: map[[32]byte]*origin{}, checked: map[crlIssuer]bool{}, given: len(opt.CRLs),
 		max: opt.Limits.Revocations, maxSize: opt.Limits.RevocationSize,
 	}
+	for _, crl := range opt.CRLs {
+		r.crls = append(r.crls, &crlFrom{RevocationList: crl, origin: &origin{since: outside}})
+	}
+	return r
 }
 
 // addCRL takes a DER list found in the document; what cannot be read is no
 // evidence and is left out.
-func (r *revocations) addCRL(der []byte) {
-	if len(der) > r.maxSize || len(r.seen) >= r.max || !r.first(der) {
+func (r *revocations) addCRL(der []byte, from origin) {
+	if len(der) > r.maxSize || len(r.crls) >= r.given+r.max {
 		return
 	}
-	if crl, err := x509.ParseRevocationList(der); err == nil {
-		r.crls = append(r.crls, crl)
+	if o := r.first(der, from); o != nil {
+		if crl, err := x509.ParseRevocationList(der); err == nil {
+			r.crls = append(r.crls, &crlFrom{RevocationList: crl, origin: o})
+			r.hasStore = r.hasStore || from.stored
+		}
 	}
 }
 
 // addOCSP takes a DER OCSP response found in the document.
-func (r *revocations) addOCSP(der []byte) {
-	if len(der) <= r.maxSize && len(r.ocsps) < r.max && r.first(der) {
-		r.ocsps = append(r.ocsps, der)
+func (r *revocations) addOCSP(der []byte, from origin) {
+	if len(der) > r.maxSize || len(r.ocsps) >= r.max {
+		return
+	}
+	if o := r.first(der, from); o != nil {
+		r.ocsps = append(r.ocsps, &ocspFrom{der: der, origin: o})
+		r.hasStore = r.hasStore || from.stored
 	}
 }
 
-func (r *revocations) first(der []byte) bool {
+// first notes where data were found; nil when they are known already, or too many.
+func (r *revocations) first(der []byte, from origin) *origin {
 	sum := sha256.Sum256(der)
-	if r.seen[sum] {
-		return false
+	if known := r.seen[sum]; known != nil {
+		known.since, known.stored = min(known.since, from.since), known.stored || from.stored
+		return nil
 	}
-	r.seen[sum] = true
-	return true
+	if len(r.seen) >= 2*r.max {
+		return nil
+	}
+	r.seen[sum] = &from
+	return &from
 }
 
 // status asks all lists and responses about cert. A revocation found anywhere
 // wins over a good answer elsewhere.
-func (r *revocations) status(cert, issuer *x509.Certificate, at, now time.Time) certStatus {
+func (r *revocations) status(cert, issuer *x509.Certificate, q *inquiry) certStatus {
 	var best certStatus
+	if r.work > revocationWork {
+		return best
+	}
 	for _, crl := range r.crls {
-		if bytes.Equal(crl.RawIssuer, issuer.RawSubject) {
-			best = best.merge(r.fromCRL(crl, cert, issuer, at, now))
+		if bytes.Equal(crl.RawIssuer, issuer.RawSubject) && q.asks(crl.origin) {
+			best = best.merge(r.fromCRL(crl, cert, issuer, q))
 		}
 	}
-	for _, der := range r.ocsps {
-		best = best.merge(r.fromOCSP(der, cert, issuer, at, now))
+	for _, o := range r.ocsps {
+		if q.asks(o.origin) {
+			best = best.merge(r.fromOCSP(o, cert, issuer, q))
+		}
 	}
 	return best
+}
+
+func (q *inquiry) asks(o *origin) bool { return !q.stored || o.stored && o.since <= q.since }
+
+// unproven tells whether nothing proves that data were there before a time. The
+// present needs no proof.
+func (r *revocations) unproven(o *origin, limit, now time.Time) bool {
+	return limit.Before(now) && r.proofs.time(o.since).After(limit)
 }
 
 func (s certStatus) merge(o certStatus) certStatus {
@@ -108,6 +177,10 @@ func (s certStatus) merge(o certStatus) certStatus {
 	o.stale = o.stale || s.stale
 	o.unusable = o.unusable || s.unusable
 	o.late = o.late || s.late
+	o.unproven = o.unproven || s.unproven
+	if o.ends.IsZero() || !s.ends.IsZero() && s.ends.Before(o.ends) {
+		o.ends = s.ends
+	}
 	return o
 }
 
@@ -119,43 +192,83 @@ const (
 
 // fromCRL applies RFC 5280, 6.3.3 to one list of the certificate's own issuer. A
 // delta can revoke, but proves nothing good.
-func (r *revocations) fromCRL(crl *x509.RevocationList, cert, issuer *x509.Certificate, at, now time.Time) certStatus {
-	covers, delta := crlScope(crl, cert)
-	if !covers || !r.signedBy(crl, issuer) {
+func (r *revocations) fromCRL(crl *crlFrom, cert, issuer *x509.Certificate, q *inquiry) certStatus {
+	covers, delta := crlScope(crl.RevocationList, cert)
+	if !covers || r.oddEntries(crl) || !r.signedBy(crl.RevocationList, issuer) {
 		return certStatus{unusable: true}
 	}
-	if crl.ThisUpdate.After(now.Add(r.skew)) {
+	if crl.ThisUpdate.After(q.now.Add(r.skew)) {
 		return certStatus{stale: true} // from the future: proves nothing about now
 	}
-	for i := range crl.RevokedCertificateEntries {
+	var st certStatus
+	for _, i := range r.entries(crl, cert.SerialNumber) {
 		e := &crl.RevokedCertificateEntries[i]
-		if e.SerialNumber.Cmp(cert.SerialNumber) != 0 {
-			continue
-		}
 		switch {
-		case e.ReasonCode == certificateHold:
-			return certStatus{known: true, hold: true}
 		case e.ReasonCode == removeFromCRL:
 			if !delta {
 				return certStatus{unusable: true} // has no place in a complete list (RFC 5280, 5.3.1)
 			}
-		case !e.RevocationTime.After(at):
+		case e.RevocationTime.After(q.at):
+			st.ends = e.RevocationTime
+		case e.ReasonCode == certificateHold:
+			return certStatus{known: true, hold: true}
+		default:
 			return certStatus{known: true, revoked: true, at: e.RevocationTime}
 		}
 	}
 	if delta {
-		return certStatus{} // silence, or a hold that is over: the complete list must say so
+		return st // silence, or a hold that is over: the complete list must say so
 	}
-	if tooLate(cert, crl.ThisUpdate, crl.Extensions, oidExpiredCerts) {
-		return certStatus{late: true}
+	switch {
+	case tooLate(cert, crl.ThisUpdate, crl.Extensions, oidExpiredCerts):
+		st.late = true
+	case !fresh(crl.ThisUpdate, crl.NextUpdate, q.at, q.moment):
+		st.stale = true
+	case r.unproven(crl.origin, q.limit, q.now):
+		st.unproven = true
+	default:
+		st.known = true
 	}
-	if !fresh(crl.ThisUpdate, crl.NextUpdate, at, now) {
-		return certStatus{stale: true}
-	}
-	return certStatus{known: true}
+	return st
 }
 
-// fresh tells whether data speaks of the time at: it is current, or it was
+// entries gives the places of the entries with a serial number.
+func (r *revocations) entries(crl *crlFrom, serial *big.Int) []int {
+	key := string(serial.Bytes())
+	places, ok := crl.found[key]
+	if ok {
+		r.work += len(places)
+		return places
+	}
+	r.work += len(crl.RevokedCertificateEntries)
+	for i := range crl.RevokedCertificateEntries {
+		if crl.RevokedCertificateEntries[i].SerialNumber.Cmp(serial) == 0 {
+			places = append(places, i)
+		}
+	}
+	if crl.found == nil {
+		crl.found = map[string][]int{}
+	}
+	crl.found[key] = places
+	return places
+}
+
+// oddEntries tells whether entries have critical extensions: the certificate issuer
+// of an indirect list, or something unknown (RFC 5280, 5.3).
+func (r *revocations) oddEntries(crl *crlFrom) bool {
+	if !crl.read {
+		r.work += len(crl.RevokedCertificateEntries)
+		crl.read = true
+		for i := range crl.RevokedCertificateEntries {
+			for _, e := range crl.RevokedCertificateEntries[i].Extensions {
+				crl.odd = crl.odd || e.Critical
+			}
+		}
+	}
+	return crl.odd
+}
+
+// fresh tells whether data speaks of the time at: it is current now, or it was
 // issued after that time. Data without a next update is never current.
 func fresh(this, next, at, now time.Time) bool {
 	return !next.IsZero() && !next.Before(now) || at.Before(now) && !this.Before(at)

@@ -210,10 +210,7 @@ func (c *candidate) signatureTimestamp(doc *document, raw []byte) {
 		c.fail(sub, "the signature timestamp is broken: "+err.Error())
 		return
 	}
-	if c.believe(doc, t) && (c.Timestamp == nil || t.time.Before(*c.Timestamp)) {
-		at := t.time
-		c.Timestamp = &at
-	}
+	c.tokens = append(c.tokens, t)
 }
 
 // weakImprint says whether all that binds a token to what it stamps is SHA-1 or
@@ -237,28 +234,44 @@ func (t *token) doubtful(latest time.Time) (SubIndication, string) {
 	return "", ""
 }
 
-// believe takes the time of a token as proof of existence when its authority
-// is trusted, and says whether the token is to be shown: in a check of integrity
-// alone every sound one is.
-func (c *candidate) believe(doc *document, t *token) bool {
-	if doc.opt.IntegrityOnly {
-		return true
+// believe takes the time of a token over a signature as proof of its existence
+// when the authority is trusted; in a check of integrity alone every sound token
+// is shown.
+func (d *document) believe(c *candidate, t *token) {
+	since := c.since() // for the token as well, which stands in the signature
+	stamp := stampedAt{at: t.time}
+	if d.opt.IntegrityOnly {
+		c.existed(stamp, true)
+		return
 	}
-	if t.legacy != "" || t.deviation != "" || weakImprint(t) {
+	at := d.proofs.time(since)
+	if t.deviation != "" || d.outdated(t.age(), at) {
 		c.note("the signature timestamp is of a kind no longer relied on: it proves nothing")
-		return false
+		return
 	}
-	if _, why := t.doubtful(doc.opt.Time.Add(doc.lim.ClockSkew)); why != "" {
+	if _, why := t.doubtful(d.opt.Time.Add(d.lim.ClockSkew)); why != "" {
 		c.note("the signature timestamp proves nothing: " + why)
-		return false
+		return
 	}
-	res := doc.trust().path(t.cert, t.bag, doc.opt.Time, doc.opt.Time, stampUsage)
+	res := d.trust().path(&question{cert: t.cert, bag: t.bag, at: at, since: since, bound: true, accept: stampUsage})
+	if d.disordered(t, &res, since) {
+		res.sub, res.why = TimestampOrderFailure, "its time is later than that of a timestamp over it"
+	}
 	if res.sub != "" {
 		c.note("the signature timestamp proves nothing: " + res.why)
-		return false
+		return
 	}
-	if c.poe.IsZero() || t.time.Before(c.poe) {
-		c.poe = t.time
+	stamp.chain = res.chain
+	c.existed(stamp, false)
+}
+
+// age is outmoded for a token.
+func (t *token) age() algorithmAge {
+	switch {
+	case broken(t.legacy):
+		return ageBroken
+	case t.legacy != "" || weakImprint(t):
+		return ageLegacy
 	}
-	return true
+	return ageCurrent
 }

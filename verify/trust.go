@@ -18,26 +18,41 @@ type pathResult struct {
 
 // trustStore holds what one call may use to judge certificates.
 type trustStore struct {
-	opt  *Options
-	pool []*x509.Certificate // untrusted certificates of the DSS and the caller
-	rev  *revocations
+	opt    *Options
+	pool   []*x509.Certificate // untrusted certificates of the DSS and the caller
+	rev    *revocations
+	proofs *proofs
+
+	certs    map[[32]byte]int // since which revision certificates stand in the document, when needed
+	register func() map[[32]byte]int
 
 	builds  int         // paths asked for so far
+	checks  int         // checks as of earlier times so far
 	stopped func() bool // the caller's context ended
 }
 
-// path judges cert for something that existed at the time at (EN 319 102-1,
-// 5.2.6): a path to a root, then its constraints, then revocation of every
-// certificate but the anchor, by what is known now.
-func (t *trustStore) path(cert *x509.Certificate, bag []*x509.Certificate, at, now time.Time, accept func(*x509.Certificate) string) pathResult {
+// A question is whether a certificate could be relied on for what it signed.
+type question struct {
+	cert   *x509.Certificate
+	bag    []*x509.Certificate // certificates that came with it
+	at     time.Time           // when what it signed is proved to have existed
+	since  int                 // the revision from which on document timestamps cover that
+	bound  bool                // what it signed names it
+	accept func(*x509.Certificate) string
+}
+
+// path judges a certificate for something that is proved to have existed at a
+// time (EN 319 102-1, 5.2.6 and 5.6.2): a path to a root that was valid then,
+// its constraints, and revocation of every certificate but the anchor.
+func (t *trustStore) path(q *question) pathResult {
 	if t.opt.Roots == nil {
 		return pathResult{sub: NoCertificateChainFound, why: "no trusted root certificates were given"}
 	}
-	chains, err := t.build(cert, bag, at)
+	chains, err := t.build(q.cert, q.bag, q.at)
 	if err != nil {
-		return t.explain(cert, bag, err)
+		return t.explain(q, err)
 	}
-	if why := accept(cert); why != "" {
+	if why := q.accept(q.cert); why != "" {
 		return pathResult{chain: chains[0], sub: ChainConstraintsFailure, why: why}
 	}
 	first := pathResult{sub: TryLater, why: "the check of the certificate path was cut short"}
@@ -45,15 +60,34 @@ func (t *trustStore) path(cert *x509.Certificate, bag []*x509.Certificate, at, n
 		if i == t.opt.Limits.Chains || t.stopped() {
 			break
 		}
-		res := t.strong(chain, at)
+		res := t.strong(chain, q.at)
 		if res.sub == "" {
-			res = t.revoked(chain, at, now)
+			res = t.unrevoked(chain, q)
 		}
 		if res.sub == "" {
 			return res
 		}
 		if i == 0 {
 			first = res
+		}
+	}
+	return first
+}
+
+// unrevoked checks a path now, and when that fails for want of current data as it
+// could have been checked when timestamps over all of it were made: with what is
+// proved to have been there then, and what is known of revocations now.
+func (t *trustStore) unrevoked(chain []*x509.Certificate, q *question) pathResult {
+	first := t.checkedAt(t.proofs.now, chain, q)
+	if first.sub != TryLater && first.sub != NoPOE {
+		return first
+	}
+	for _, moment := range t.proofs.moments(q.since)[1:] {
+		if t.checks++; t.checks > checksMax || t.stopped() {
+			break
+		}
+		if res := t.checkedAt(moment, chain, q); res.sub == "" {
+			return res
 		}
 	}
 	return first
@@ -104,16 +138,15 @@ func boundedKey(c *x509.Certificate) bool {
 // explain finds the sub-indication for a path that could not be built. When
 // only the time is wrong there is a path at another moment of the
 // certificate's life.
-func (t *trustStore) explain(cert *x509.Certificate, bag []*x509.Certificate, err error) pathResult {
+func (t *trustStore) explain(q *question, err error) pathResult {
 	var invalid x509.CertificateInvalidError
 	var unknown x509.UnknownAuthorityError
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired, errors.As(err, &unknown):
-		for _, at := range [2]time.Time{cert.NotAfter, cert.NotBefore} {
-			chains, other := t.build(cert, bag, at)
+		for _, at := range [2]time.Time{q.cert.NotAfter, q.cert.NotBefore} {
+			chains, other := t.build(q.cert, q.bag, at)
 			if other == nil {
-				return pathResult{chain: chains[0], sub: OutOfBoundsNoPOE,
-					why: "the certificate path is not valid at the time of checking (" + certPeriod(cert) + "), and nothing proves that the signature is older"}
+				return t.outOfBounds(chains[0], q)
 			}
 		}
 		return pathResult{sub: NoCertificateChainFound, why: "no path leads from the signing certificate to a trusted root"}
@@ -121,6 +154,21 @@ func (t *trustStore) explain(cert *x509.Certificate, bag []*x509.Certificate, er
 		return pathResult{sub: ChainConstraintsFailure, why: "the certificate path breaks a constraint: " + err.Error()}
 	}
 	return pathResult{sub: CertificateChainGeneralFailure, why: "the certificate path could not be built: " + err.Error()}
+}
+
+// outOfBounds explains a path that was not valid at the time asked for.
+func (t *trustStore) outOfBounds(chain []*x509.Certificate, q *question) pathResult {
+	period := " (" + certPeriod(q.cert) + ")"
+	switch {
+	case !q.at.Before(t.proofs.now):
+		return pathResult{chain: chain, sub: OutOfBoundsNoPOE,
+			why: "the certificate path is not valid at the time of checking" + period + ", and nothing proves that the signature is older"}
+	case q.at.Before(q.cert.NotBefore):
+		return pathResult{chain: chain, sub: NotYetValid,
+			why: "the signature is proved to have existed at " + q.at.UTC().Format(time.RFC3339) + ", before its certificate was valid" + period}
+	}
+	return pathResult{chain: chain, sub: OutOfBoundsNoPOE,
+		why: "the certificate path was not valid at " + q.at.UTC().Format(time.RFC3339) + period + ", and nothing proves that the signature is older than that"}
 }
 
 func certPeriod(c *x509.Certificate) string {
@@ -141,24 +189,53 @@ func (t *trustStore) strong(chain []*x509.Certificate, at time.Time) pathResult 
 	return pathResult{chain: chain}
 }
 
-// revoked checks every certificate of a path but its anchor.
-func (t *trustStore) revoked(chain []*x509.Certificate, at, now time.Time) pathResult {
-	res := pathResult{chain: chain}
-	for i := 0; i+1 < len(chain); i++ {
-		st := t.rev.status(chain[i], chain[i+1], at, now)
-		switch {
-		case st.revoked && i == 0:
-			res.sub, res.why = RevokedNoPOE, fmt.Sprintf("the signing certificate was revoked at %s", st.at.UTC().Format(time.RFC3339))
-		case st.revoked:
-			res.sub, res.why = RevokedCANoPOE, fmt.Sprintf("an issuing certificate was revoked at %s", st.at.UTC().Format(time.RFC3339))
-		case st.hold:
-			res.sub, res.why = TryLater, "a certificate of the path is on hold"
-		case !st.known:
-			res.sub, res.why = TryLater, "no usable revocation data for "+cleanText(subject(chain[i]))+st.note()
-		default:
-			continue
+// checkedAt checks, as at that moment, every certificate of a path but its anchor,
+// from the top. It carries along until when the word of each issuer counts: not
+// after it expired or was revoked, since nobody guards its key any more. What an
+// issuer signed must be proved to be from before that (the sliding of EN 319
+// 102-1, 5.6.2.2).
+func (t *trustStore) checkedAt(moment time.Time, chain []*x509.Certificate, q *question) pathResult {
+	limit := earlier(moment, chain[len(chain)-1].NotAfter)
+	for i := len(chain) - 2; i >= 0; i-- {
+		c := chain[i]
+		if (i > 0 || !q.bound) && t.late(c, limit) {
+			return pathResult{chain: chain, sub: NoPOE, why: "nothing proves that the certificate of " + cleanText(subject(c)) +
+				" was there while its issuer could be relied on"}
 		}
-		return res
+		st := t.rev.status(c, chain[i+1], &inquiry{at: q.at, moment: moment, limit: limit, now: t.proofs.now})
+		if res := st.judge(chain, i); res.sub != "" {
+			return res
+		}
+		limit = earlier(limit, c.NotAfter)
+		if !st.ends.IsZero() {
+			limit = earlier(limit, st.ends)
+		}
+	}
+	return pathResult{chain: chain}
+}
+
+// late tells whether a certificate is not proved to have been there at a time. The
+// present needs no proof.
+func (t *trustStore) late(c *x509.Certificate, limit time.Time) bool {
+	return limit.Before(t.proofs.now) && t.proofs.time(t.certificateSince(c)).After(limit)
+}
+
+// judge says what the status of a certificate of a path means for the path.
+func (s certStatus) judge(chain []*x509.Certificate, i int) pathResult {
+	res := pathResult{chain: chain}
+	when := s.at.UTC().Format(time.RFC3339)
+	switch {
+	case s.revoked && i == 0:
+		res.sub, res.why = RevokedNoPOE, "the signing certificate was revoked at "+when
+	case s.revoked:
+		res.sub, res.why = RevokedCANoPOE, "an issuing certificate was revoked at "+when
+	case s.hold:
+		res.sub, res.why = TryLater, "a certificate of the path is on hold"
+	case s.known:
+	case s.unproven:
+		res.sub, res.why = NoPOE, "no usable revocation data for "+cleanText(subject(chain[i]))+s.note()
+	default:
+		res.sub, res.why = TryLater, "no usable revocation data for "+cleanText(subject(chain[i]))+s.note()
 	}
 	return res
 }
