@@ -34,14 +34,9 @@ func (x *extender) addData(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	newest := -1
-	for i, s := range list {
-		if !s.timestamp && (newest < 0 || s.end > list[newest].end) {
-			newest = i
-		}
-	}
-	if newest < 0 {
-		return &ExtendError{What: "the document has no signature"}
+	needed, err := x.needed(f, list)
+	if err != nil {
+		return err
 	}
 	data := &ltv.Data{}
 	for i, s := range list {
@@ -54,13 +49,39 @@ func (x *extender) addData(ctx context.Context) error {
 		}
 		if err != nil {
 			err = &ExtendError{What: fmt.Sprintf("validation data of the signature in field %q", s.field), Err: err}
-			if i == newest {
+			if i == needed {
 				return err
 			}
 			x.res.Missing = append(x.res.Missing, err)
 		}
 	}
 	return x.writeDSS(f, data)
+}
+
+// needed is the signature without whose data there is nothing to add: the newest one, or, when the document has
+// validation data already and is renewed, its newest timestamp. The services of the signer may be gone by then.
+func (x *extender) needed(f *pdf.File, list []signed) (int, error) {
+	catalog, err := f.Catalog()
+	if err != nil {
+		return 0, err
+	}
+	newest, stamp := -1, -1
+	for i, s := range list {
+		at := &newest
+		if s.timestamp {
+			at = &stamp
+		}
+		if *at < 0 || s.end > list[*at].end {
+			*at = i
+		}
+	}
+	switch {
+	case newest < 0:
+		return 0, &ExtendError{What: "the document has no signature"}
+	case catalog["DSS"] != nil && stamp >= 0:
+		return stamp, nil
+	}
+	return newest, nil
 }
 
 // signatures reads the signatures of a document.

@@ -38,7 +38,8 @@ type ExtendOptions struct {
 type Extension struct {
 	Certificates, OCSPs, CRLs int // new ones
 	// Missing tells of which earlier signatures and timestamps no complete
-	// validation data was to be had. Of the newest signature this is an error.
+	// validation data was to be had. Of the newest signature this is an error,
+	// and in a document that has validation data already, of its newest timestamp.
 	Missing []error
 	// Timestamp is the time of the document timestamp; zero without one.
 	Timestamp time.Time

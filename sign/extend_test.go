@@ -132,6 +132,32 @@ func TestExtendEarlier(t *testing.T) {
 	require.ErrorIs(t, err, pdf.ErrDamaged)
 }
 
+// gone is an authority that no longer knows of one certificate.
+type gone struct {
+	sign.Gatherer
+	cert *x509.Certificate
+}
+
+func (g *gone) Collect(ctx context.Context, cert *x509.Certificate, more []*x509.Certificate) (*ltv.Data, error) {
+	if cert.Equal(g.cert) {
+		return nil, &ltv.MissingError{Certificate: cert, What: "revocation status"}
+	}
+	return g.Gatherer.Collect(ctx, cert, more)
+}
+
+// TestRenewal: a document is renewed when the services of its signer are gone, since it has their answers; not when
+// those of its timestamp are.
+func TestRenewal(t *testing.T) {
+	a := newAuthority(t)
+	lta, _ := a.extend(t, a.signed(t, fileBytes(t, "classic.pdf")), &sign.ExtendOptions{Data: a.collector, Timestamp: a.client})
+	again, res := a.extend(t, lta, &sign.ExtendOptions{Data: &gone{a.collector, a.pki.StampP256.Cert}, Timestamp: a.client})
+	require.Len(t, res.Missing, 1)
+	require.Equal(t, verify.TotalPassed, a.judged(t, again, time.Time{}).Indication)
+	_, _, err := sign.Extend(t.Context(), bytes.NewReader(lta), int64(len(lta)), &sign.ExtendOptions{Data: &gone{a.collector, a.pki.TSA.Cert}})
+	var missing *ltv.MissingError
+	require.ErrorAs(t, err, &missing)
+}
+
 // TestExtendTimestamps: a token that is too large is asked for once more with room, a bad one never embedded.
 func TestExtendTimestamps(t *testing.T) {
 	a := newAuthority(t)
