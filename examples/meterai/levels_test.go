@@ -52,7 +52,7 @@ func TestLevels(t *testing.T) {
 		ok(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out, "--level", level, "--tsa", tsa, "--key", level)
 		list := signaturesOf(t, dir, out)
 		require.Len(t, list, count, level)
-		require.NotEqual(t, "B-B", list[0].Level, level)
+		require.Equal(t, strings.ToUpper(level), list[0].Level)
 
 		// The same document again, without another signature or timestamp.
 		first, err := os.ReadFile(out)
@@ -162,6 +162,9 @@ func TestPasswordFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(secret, []byte(pdfs.OwnerPassword+"\r\nmore\n"), 0o600))
 	ok(t, append(stamp, "--password-file", secret)...)
 	require.Equal(t, 9, available(t, dir))
+	code, _, _ = meterai(t, "verify", "--dir", dir, out)
+	require.Equal(t, 3, code, "unreadable without the password")
+	require.Contains(t, ok(t, "verify", "--dir", dir, "--password-file", secret, out), "every signature is good")
 	code, _, _ = meterai(t, append(stamp, "--password-file", secret+".none")...)
 	require.Equal(t, exitFailed, code)
 }

@@ -16,6 +16,7 @@ import (
 type verifyFlags struct {
 	home
 	roots, sealTrust, at  string
+	password              string // file that has it
 	crls                  []string
 	integrityOnly, asJSON bool
 }
@@ -52,6 +53,7 @@ Exit code: 0 TOTAL-PASSED, 1 TOTAL-FAILED, 3 unreadable, 4 no signature,
 	fl.StringArrayVar(&f.crls, "crl", nil, "revocation list, DER or PEM; may be given again")
 	fl.StringVar(&f.sealTrust, "seal-trust", "", "trusted seal keys, JSON")
 	fl.StringVar(&f.at, "time", "", "verify as of this time, RFC 3339 (default: now)")
+	fl.StringVar(&f.password, "password-file", "", "file whose first line is the password of encrypted documents")
 	fl.BoolVar(&f.integrityOnly, "integrity-only", false, "set trust, revocation and time aside")
 	fl.BoolVar(&f.asJSON, "json", false, "one JSON object a line for each file")
 	return cmd
@@ -88,7 +90,8 @@ func (f *verifyFlags) options() (*verify.Options, error) {
 		}
 	}
 	opt.IntegrityOnly = f.integrityOnly
-	return opt, nil
+	opt.Password, err = readPassword(f.password)
+	return opt, err
 }
 
 func (f *verifyFlags) run(cmd *cobra.Command, files []string, opt *verify.Options) error {
