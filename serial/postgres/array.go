@@ -68,22 +68,12 @@ func smallints[R any](b array, rows []R, f func(*R) uint8) array {
 	return b
 }
 
-func texts[R any](b array, rows []R, f func(*R) string) array {
-	b = b.head(pgtype.TextOID, len(rows), 24)
+// sized takes a column of a type that is kept as a string of bytes, about so many each; false is NULL.
+func sized[R any, S string | []byte](b array, oid uint32, size int, rows []R, f func(*R) (S, bool)) array {
+	b = b.head(oid, len(rows), size)
 	for i := range rows {
-		s := f(&rows[i])
-		b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
-		b = append(b, s...)
-	}
-	return b
-}
-
-// blobs takes a column of bytes; nil is NULL.
-func blobs[R any](b array, rows []R, f func(*R) []byte) array {
-	b = b.head(pgtype.ByteaOID, len(rows), 32)
-	for i := range rows {
-		s := f(&rows[i])
-		if s == nil {
+		s, ok := f(&rows[i])
+		if !ok {
 			b = binary.BigEndian.AppendUint32(b, null)
 			continue
 		}
@@ -93,15 +83,21 @@ func blobs[R any](b array, rows []R, f func(*R) []byte) array {
 	return b
 }
 
+func texts[R any](b array, rows []R, f func(*R) string) array {
+	return sized(b, pgtype.TextOID, 24, rows, func(r *R) (string, bool) { return f(r), true })
+}
+
+// blobs takes a column of bytes; nil is NULL.
+func blobs[R any](b array, rows []R, f func(*R) []byte) array {
+	return sized(b, pgtype.ByteaOID, 32, rows, func(r *R) ([]byte, bool) {
+		s := f(r)
+		return s, s != nil
+	})
+}
+
 // keys takes a column of keys, which are never NULL.
 func keys[R any](b array, rows []R, f func(*R) string) array {
-	b = b.head(pgtype.ByteaOID, len(rows), 24)
-	for i := range rows {
-		s := f(&rows[i])
-		b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
-		b = append(b, s...)
-	}
-	return b
+	return sized(b, pgtype.ByteaOID, 24, rows, func(r *R) (string, bool) { return f(r), true })
 }
 
 // numbers takes a column of serial numbers; zero is NULL.

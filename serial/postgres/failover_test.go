@@ -147,17 +147,20 @@ func TestFailover(t *testing.T) {
 		}
 	}
 	t.Cleanup(func() { stop.Store(true); wg.Wait() })
-	time.Sleep(400 * time.Millisecond)
+	require.Eventually(t, func() bool { return acks.count() > 100 }, 30*time.Second, time.Millisecond)
 	receiver := int(standby.value(t, "SELECT pid FROM pg_stat_wal_receiver"))
 	require.NoError(t, syscall.Kill(receiver, syscall.SIGSTOP))
-	time.Sleep(200 * time.Millisecond) // what was under way
-	frozen := acks.count()
-	require.Positive(t, frozen)
-	time.Sleep(300 * time.Millisecond)
+	var frozen int
+	require.Eventually(t, func() bool { // each ledger commits one transaction at a time
+		before := frozen
+		waiting := primary.value(t, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+		frozen = acks.count() // which may grow by what was under way
+		return waiting == int64(len(stores)) && frozen == before
+	}, 30*time.Second, 20*time.Millisecond, "commits wait")
 	require.Equal(t, frozen, acks.count(), "nothing is acknowledged without the standby")
-	require.Positive(t, primary.value(t, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"), "commits wait")
 
 	primary.crash(t)
+	require.Equal(t, frozen, acks.count(), "nor when the primary ends")
 	require.NoError(t, syscall.Kill(receiver, syscall.SIGCONT))
 	promoted := time.Now()
 	standby.promote(t)
@@ -169,7 +172,7 @@ func TestFailover(t *testing.T) {
 	first := time.Since(writable)
 	t.Logf("%d acknowledged before the freeze; promoted in %v; first new reservation %v later", frozen,
 		writable.Sub(promoted).Round(time.Millisecond), first.Round(time.Millisecond))
-	time.Sleep(300 * time.Millisecond)
+	require.Eventually(t, func() bool { return acks.count() > frozen+100 }, 30*time.Second, time.Millisecond)
 	stop.Store(true)
 	wg.Wait()
 

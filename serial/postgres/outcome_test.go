@@ -247,17 +247,14 @@ func TestBackendTerminated(t *testing.T) {
 func TestStandbyAway(t *testing.T) {
 	srv := sharedServer(t)
 	opt := newSchema(t, srv)
-	opt.Timeout = 500 * time.Millisecond
+	opt.Timeout = 3 * time.Second
 	p := newProxy(t, srv)
 	s := open(t, p.url(), opt)
 	l := newLedger(t, s, 64)
 	credit(t, l, "a", 5)
 	names := func(v string) {
 		srv.exec(t, "ALTER SYSTEM SET synchronous_standby_names = '"+v+"'", "SELECT pg_reload_conf()")
-		require.Eventually(t, func() bool {
-			return srv.value(t, "SELECT count(*) FROM pg_settings WHERE name = 'synchronous_standby_names' AND setting = '"+v+"'") == 1
-		}, 10*time.Second, 10*time.Millisecond)
-		time.Sleep(50 * time.Millisecond) // until every backend has read it
+		require.Eventually(t, func() bool { return srv.commitWaits(t) == (v != "") }, 30*time.Second, 10*time.Millisecond)
 	}
 	names("nobody")
 	t.Cleanup(func() { names("") })
@@ -266,15 +263,18 @@ func TestStandbyAway(t *testing.T) {
 		return srv.value(t, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
 	}
 
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
 	book := func(ctx context.Context) error {
 		return s.Update(ctx, &serial.Query{Accounts: []string{"a"}}, func(snap *serial.Snapshot) (*serial.Batch, error) {
 			return bookOne(snap, "a"), nil
 		})
 	}
-	require.ErrorIs(t, book(ctx), serial.ErrUnknownOutcome)
-	time.Sleep(200 * time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	booked := make(chan error, 1)
+	go func() { booked <- book(ctx) }()
+	require.Eventually(t, func() bool { return waiting() == 1 }, 30*time.Second, 10*time.Millisecond)
+	cancel()
+	require.ErrorIs(t, <-booked, serial.ErrUnknownOutcome)
 	require.Equal(t, int64(1), waiting(), "the commit still waits")
 	require.Equal(t, int64(1), count(), "nothing is visible")
 	require.Zero(t, p.cancels.Load())
@@ -283,6 +283,7 @@ func TestStandbyAway(t *testing.T) {
 	require.Eventually(t, func() bool { return count() == 2 }, 10*time.Second, 10*time.Millisecond)
 	require.NoError(t, book(t.Context()))
 	require.Equal(t, int64(3), count())
+	require.Zero(t, p.cancels.Load(), "nor later")
 
 	// An administrator ends the wait: PostgreSQL answers COMMIT, with a warning.
 	for _, end := range []string{"pg_cancel_backend", "pg_terminate_backend"} {

@@ -42,7 +42,7 @@
 //
 // What this cannot see: a loss while all processes are down, or one that touched nothing that this store remembers. After
 // any restore, and after promoting a standby that was not synchronous, call [serial.Fence] or [Store.Fence] before the
-// first ledger is opened, and compare with a checkpoint ([serial.AuditReport]) that was kept elsewhere.
+// first ledger is opened, and compare with a checkpoint ([serial.Ledger.WriteCheckpoint]) that was kept elsewhere.
 //
 // # What it costs
 //
@@ -78,7 +78,7 @@ import (
 // Options configures a store. A nil pointer is all zero values.
 type Options struct {
 	Schema  string        // of the tables: a letter a-z, then at most 62 letters, digits and "_"; "" is "meterai"
-	Pool    int           // connections at most; 0 is 8
+	Pool    int           // connections at most, of which half serve scans; 0 is 8, 1 is 2
 	Timeout time.Duration // how long a transaction waits for locks, and for the answer to its commit; 0 is 30 seconds
 	// RequireStandby refuses a server that has no synchronous_standby_names. False only warns.
 	RequireStandby bool
@@ -89,6 +89,7 @@ type Options struct {
 type Store struct {
 	opt      Options
 	pool     *pgxpool.Pool
+	scans    chan struct{} // a slot for each scan in progress: half of the connections stay for the others
 	instance []byte
 	witness  witness
 	homes    homes
@@ -143,6 +144,7 @@ func complete(opt *Options) (Options, error) {
 	if o.Pool <= 0 {
 		o.Pool = 8
 	}
+	o.Pool = max(o.Pool, 2)
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
 	}
@@ -164,7 +166,7 @@ func Open(ctx context.Context, connString string, opt *Options) (*Store, error) 
 	if err != nil {
 		return nil, fmt.Errorf("open ledger database: %w", err)
 	}
-	s := &Store{opt: o}
+	s := &Store{opt: o, scans: make(chan struct{}, o.Pool/2)}
 	s.configure(conf)
 	if s.pool, err = pgxpool.NewWithConfig(ctx, conf); err != nil {
 		return nil, fmt.Errorf("open ledger database: %w", err)

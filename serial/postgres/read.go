@@ -78,8 +78,15 @@ func (s *Store) readOnce(ctx context.Context, f func(*pgx.Conn) error) error {
 }
 
 // Scan implements [serial.Store]: one transaction with the snapshot of its start, read in pages, on the primary. As long
-// as it lasts, the server cannot clean up rows that were replaced meanwhile.
+// as it lasts, the server cannot clean up rows that were replaced meanwhile. Half of the connections serve scans; further
+// ones wait, so that slow readers keep nobody from booking. A scan that begins another inside of it takes two.
 func (s *Store) Scan(ctx context.Context, read func(serial.Reader) error) error {
+	select {
+	case s.scans <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.scans }()
 	var result error
 	err := s.reading(ctx, func(c *pgx.Conn) error {
 		var g guard

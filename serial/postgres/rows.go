@@ -267,7 +267,7 @@ func bindChanges(c *columns, list []stored) {
 	c.add(texts(c.buf, list, func(r *stored) string { return r.Note }))
 }
 
-// insertReservations is for new ones, writeReservations for those of which nothing is known.
+// insertReservations is for new ones, writeReservations for those of which nothing is known. One with a key must be new.
 const (
 	insertReservations = "INSERT INTO reservations (" + reservationColumns + `, attempt) SELECT * FROM unnest($1::bytea[], $2::text[],
 	$3::bytea[], $4::bigint[], $5::smallint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[], $10::bigint[], $11::bigint[],
@@ -275,9 +275,8 @@ const (
 	writeReservations = insertReservations + `
 	ON CONFLICT (number) DO UPDATE SET state=excluded.state, intent=excluded.intent, resolved=excluded.resolved,
 	output_digest=excluded.output_digest, output_length=excluded.output_length, note=excluded.note,
-	sequence=coalesce(reservations.sequence, excluded.sequence),
-	attempt=CASE WHEN excluded.state = 4 THEN coalesce(reservations.sequence, excluded.sequence) ELSE reservations.attempt END
-	WHERE reservations.account = excluded.account AND reservations.key = excluded.key
+	attempt=CASE WHEN excluded.state = 4 THEN reservations.sequence ELSE reservations.attempt END
+	WHERE excluded.sequence IS NULL AND reservations.account = excluded.account AND reservations.key = excluded.key
 	AND (reservations.state IN (1, 2) AND reservations.state <= excluded.state OR reservations.state = 5 AND excluded.state = 5)`
 )
 
@@ -330,6 +329,12 @@ func scanReservation(rows pgx.Rows) (serial.Reservation, error) {
 func (s *stored) key() serial.Key {
 	id := serial.KeyID{Account: s.Account, Op: serial.OpRedeem, Key: string(s.Request.Key)}
 	return serial.Key{ID: id, Number: s.Number, Sequence: s.sequence, Units: 1, Time: s.Reserved}
+}
+
+// ledBy reports whether a key leads to the reservation, as far as the row does not keep it.
+func (s *stored) ledBy(k *serial.Key) bool {
+	return k.ID.Account == s.Account && k.ID.Key == string(s.Request.Key) && k.Sequence > 0 && k.Units == 1 && k.Peer == "" &&
+		k.Time.Equal(s.Reserved)
 }
 
 // The keys of OpRedeem are in the rows of their reservations; the others have rows of their own.

@@ -201,6 +201,34 @@ func (s *server) value(t testing.TB, sql string) (n int64) {
 	return n
 }
 
+// commitWaits reports whether a commit waits for a standby, and ends the wait. The setting that a session sees does not
+// tell: the server's checkpointer puts it into force, for all sessions.
+func (s *server) commitWaits(t testing.TB) bool {
+	t.Helper()
+	c, err := pgx.Connect(context.Background(), s.url())
+	require.NoError(t, err)
+	defer c.Close(context.Background())
+	pid := c.PgConn().PID()
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Exec(context.Background(), "SELECT pg_logical_emit_message(true, 'probe', '')")
+		done <- err
+	}()
+	for {
+		select {
+		case err := <-done:
+			require.NoError(t, err)
+			return false
+		default:
+		}
+		if s.value(t, fmt.Sprintf("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid = %d", pid)) == 1 {
+			s.exec(t, fmt.Sprintf("SELECT pg_cancel_backend(%d)", pid))
+			require.NoError(t, <-done)
+			return true
+		}
+	}
+}
+
 // shared is the server of the tests that need none of their own; each works in a schema of its own.
 var shared *server
 

@@ -17,9 +17,9 @@ import (
 
 func jitter(d time.Duration) time.Duration { return rand.N(d/2 + 1) }
 
-// Update implements [serial.Store]. It takes three round trips: the locks and the rows, the changes, the commit;
-// more when it makes an account, takes a lease, or needs a lock that it did not foresee. The
-// accounts are locked in the byte order of their names.
+// Update implements [serial.Store]. It takes three round trips: the locks and the rows, the changes, the commit; more when
+// it makes an account, takes a lease, or needs a lock that it did not foresee. The accounts are locked in the byte order of
+// their names.
 func (s *Store) Update(ctx context.Context, q *serial.Query, decide func(*serial.Snapshot) (*serial.Batch, error)) error {
 	careful := false
 	for attempt := 0; ; attempt++ {
@@ -278,7 +278,7 @@ func (t *transaction) apply(ctx context.Context, batch *serial.Batch) error {
 
 func affected(tag pgconn.CommandTag, n int, what string) error {
 	if done := tag.RowsAffected(); done != int64(n) {
-		return fmt.Errorf("%d of %d rows refused by the database: %s", int64(n)-done, n, what)
+		return &serial.CorruptError{Reason: fmt.Sprintf("%d of %d rows refused by the database: %s", int64(n)-done, n, what)}
 	}
 	return nil
 }

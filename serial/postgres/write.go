@@ -139,29 +139,33 @@ func (t *transaction) sort(batch *serial.Batch) (*changes, error) {
 	c := &changes{careful: t.careful, entries: batch.Entries}
 	redeems := make(map[serial.Number]*serial.Key, len(batch.Keys))
 	for i := range batch.Keys {
-		if k := &batch.Keys[i]; k.ID.Op == serial.OpRedeem {
-			redeems[k.Number] = k
-		} else {
+		switch k := &batch.Keys[i]; {
+		case k.ID.Op != serial.OpRedeem:
 			c.keys = append(c.keys, *k)
+		case redeems[k.Number] != nil:
+			return nil, lonely(k)
+		default:
+			redeems[k.Number] = k
 		}
 	}
 	for i := range batch.Reservations {
 		s := stored{Reservation: &batch.Reservations[i]}
 		k := redeems[s.Number]
-		if _, ok := t.known[s.Number]; ok && k == nil {
+		_, known := t.known[s.Number]
+		switch {
+		case k != nil && (known || !s.ledBy(k)):
+			return nil, lonely(k)
+		case known:
 			c.changed = append(c.changed, s)
 			continue
-		}
-		if k != nil {
-			if s.sequence = k.Sequence; s.key() != *k {
-				break // its number stays among the redeems
-			}
+		case k != nil:
+			s.sequence = k.Sequence
 			delete(redeems, s.Number)
 		}
 		c.fresh = append(c.fresh, s)
 	}
 	for _, k := range redeems {
-		return nil, &serial.CorruptError{Account: k.ID.Account, Reason: "a key that is not its reservation's: " + k.Number.String()}
+		return nil, lonely(k)
 	}
 	for i := range batch.Accounts {
 		if a := &batch.Accounts[i]; t.locked[a.Name] {
@@ -171,4 +175,9 @@ func (t *transaction) sort(batch *serial.Batch) (*changes, error) {
 		}
 	}
 	return c, nil
+}
+
+// lonely refuses a key that does not come with the reservation that it leads to.
+func lonely(k *serial.Key) error {
+	return &serial.CorruptError{Account: k.ID.Account, Reason: "a key that does not come with its reservation: " + k.Number.String()}
 }

@@ -2,9 +2,9 @@ package sqlite
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -16,37 +16,37 @@ import (
 const backupPages = 4096
 
 // Backup copies the database, as of one moment, to a new file while updates go on. The file appears under its name when it
-// is whole and durable; one that exists is refused with [fs.ErrExist]. As long as it lasts, the write-ahead log of the
-// database grows with what is written meanwhile.
+// is whole and durable; one that exists is refused with [io/fs.ErrExist], also if it appears meanwhile. The file system must
+// have hard links. As long as it lasts, the write-ahead log of the database grows with what is written meanwhile, and it
+// takes the place of one scan. A process that is killed leaves a file .backup-* beside the name, which nobody removes.
 //
 // The copy has no witness, so it can be opened and read, but a ledger that is restored from it issues nothing until
-// [Store.Fence]: neither beside the old witness, which has seen more, nor without one.
+// [Store.Fence]: neither beside the old witness, which has seen more, nor without one. To restore it, stop all programs,
+// move the old database away with its -wal and -shm, keep the witness, and give the copy the old name.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return fmt.Errorf("back up ledger database: %w", err)
 	}
-	if _, err := os.Lstat(abs); err == nil {
-		return fmt.Errorf("back up ledger database: %w", &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist})
-	}
-	dir := filepath.Dir(abs)
-	temp, err := os.CreateTemp(dir, ".backup-") // with mode 0600
-	if err != nil {
+	if err := notBeside(abs); err != nil { // before the work is done
 		return fmt.Errorf("back up ledger database: %w", err)
 	}
-	err = s.scan(ctx, func(r *connection) error { return r.copyTo(ctx, temp.Name()) })
-	err = errors.Join(err, temp.Sync(), temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), abs)
+	mark := make([]byte, 16)
+	rand.Read(mark)
+	write := func(f *os.File) error {
+		if err := s.scan(ctx, func(r *connection) error { return r.copyTo(ctx, f.Name(), s.opt.step) }); err != nil {
+			return err
+		}
+		return markCopy(ctx, f.Name(), mark)
 	}
-	if err != nil {
-		return fmt.Errorf("back up ledger database: %w", errors.Join(err, os.Remove(temp.Name())))
+	if err := publish(abs, ".backup-", write, placeNew); err != nil {
+		return fmt.Errorf("back up ledger database: %w", err)
 	}
-	return syncDir(dir)
+	return nil
 }
 
-// copyTo copies the moment that the transaction sees.
-func (c *connection) copyTo(ctx context.Context, path string) error {
+// copyTo copies the moment that the transaction sees, so many pages at a time.
+func (c *connection) copyTo(ctx context.Context, path string, pages int32) error {
 	source, ok := c.conn.(interface {
 		NewBackup(string) (*sqlite3.Backup, error)
 	})
@@ -64,7 +64,7 @@ func (c *connection) copyTo(ctx context.Context, path string) error {
 	}
 	for more := true; more && err == nil; {
 		if err = ctx.Err(); err == nil {
-			more, err = b.Step(backupPages)
+			more, err = b.Step(pages)
 		}
 	}
 	return errors.Join(err, b.Finish())

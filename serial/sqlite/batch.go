@@ -131,10 +131,13 @@ func (c *connection) apply(ctx context.Context, b *serial.Batch) error {
 	}
 	attempts, others := make(map[serial.Number]*serial.Key, len(b.Keys)), make([]*serial.Key, 0, len(b.Keys))
 	for i := range b.Keys {
-		if k := &b.Keys[i]; k.ID.Op == serial.OpRedeem {
-			attempts[k.Number] = k
-		} else {
+		switch k := &b.Keys[i]; {
+		case k.ID.Op != serial.OpRedeem:
 			others = append(others, k)
+		case attempts[k.Number] != nil:
+			return lonely(k)
+		default:
+			attempts[k.Number] = k
 		}
 	}
 	for i := range b.Reservations {
@@ -144,8 +147,8 @@ func (c *connection) apply(ctx context.Context, b *serial.Batch) error {
 		}
 		delete(attempts, r.Number)
 	}
-	for n := range attempts {
-		return fmt.Errorf("the key of %s comes without its reservation", n)
+	for _, k := range attempts {
+		return lonely(k)
 	}
 	if err := c.insert(ctx, writeKeys, len(others), func(i int, a *arguments) { bindKey(others[i], a) }); err != nil {
 		return err
@@ -168,13 +171,25 @@ const (
 	releasing         = `, attempt = id` // apart, since it changes an index
 )
 
-// writeReservation inserts a reservation, with its key if that is new as well, or changes it.
+// lonely refuses a key that does not come with the reservation that it leads to.
+func lonely(k *serial.Key) error {
+	return &serial.CorruptError{Account: k.ID.Account, Reason: "a key that does not come with its reservation: " + k.Number.String()}
+}
+
+// leads reports whether a key is that of a reservation, as far as the row does not keep it.
+func leads(k *serial.Key, r *serial.Reservation) bool {
+	return k.ID.Account == r.Account && k.ID.Key == string(r.Request.Key) && k.Sequence > 0 && k.Units == 1 && k.Peer == "" &&
+		k.Time.Equal(r.Reserved)
+}
+
+// writeReservation inserts a reservation, with its key if there is one, or changes it.
 func (c *connection) writeReservation(ctx context.Context, r *serial.Reservation, k *serial.Key) error {
-	if id, ok := c.rowids[r.Number]; ok {
-		return c.changeReservation(ctx, id, r)
+	id, known := c.rowids[r.Number]
+	if k != nil && (known || !leads(k, r)) {
+		return lonely(k)
 	}
-	if k != nil && (k.ID.Account != r.Account || k.ID.Key != string(r.Request.Key) || k.Units != 1 || k.Peer != "" || !k.Time.Equal(r.Reserved)) {
-		return fmt.Errorf("the key of %s is another's", r.Number)
+	if known {
+		return c.changeReservation(ctx, id, r)
 	}
 	state := r.State
 	if state == serial.Released {
@@ -186,7 +201,9 @@ func (c *connection) writeReservation(ctx context.Context, r *serial.Reservation
 	if err != nil || done == 1 && state == r.State {
 		return err
 	}
-	var id int64
+	if done == 0 && k != nil {
+		return lonely(k)
+	}
 	c.args = c.args[:0]
 	c.args.number(r.Number)
 	err = c.query(ctx, "SELECT id FROM reservations WHERE number = ?", c.args, func(row *row) error {

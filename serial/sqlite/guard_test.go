@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"sync"
@@ -86,6 +87,47 @@ func TestAuditFindsChangedFiles(t *testing.T) {
 	require.Empty(t, problems(t, s), "fences and leases follow each other")
 	require.NoError(t, l.Close())
 	require.NoError(t, s.Close())
+}
+
+func walked[T any](walk iter.Seq2[T, error]) error {
+	for _, err := range walk {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestNumbersOutOfRange: a number that does not fit its type is damage, and not read as another.
+func TestNumbersOutOfRange(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "l.db")
+	l, s, err := openAll(t.Context(), dir, storetest.Scheme(t))
+	require.NoError(t, err)
+	_, err = l.Credit(t.Context(), "a", 10, []byte("x"))
+	require.NoError(t, err)
+	_, err = l.Reserve(t.Context(), req("a", "k"))
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	require.NoError(t, s.Close())
+	for _, change := range []string{
+		"UPDATE reservations SET state = 259", "UPDATE reservations SET state = -1", "UPDATE reservations SET value = 4294967297",
+		"DROP TRIGGER entries_are_not_changed; UPDATE entries SET kind = kind + 256", "UPDATE keys SET operation = 258",
+	} {
+		bad := filepath.Join(dir, "bad.db")
+		copyFile(t, path, bad)
+		copyFile(t, path+".witness", bad+".witness")
+		execSQL(t, bad, "PRAGMA ignore_check_constraints=ON; "+change)
+		s := open(t, bad)
+		err := s.Scan(t.Context(), func(r serial.Reader) error {
+			ctx := t.Context()
+			return errors.Join(walked(r.Entries(ctx, "", 0)), walked(r.Reservations(ctx, false)), walked(r.Keys(ctx)))
+		})
+		var ce *serial.CorruptError
+		require.ErrorAs(t, err, &ce, change)
+		require.ErrorContains(t, err, "out of range", change)
+		require.NoError(t, s.Close())
+	}
 }
 
 // TestFencedNewSeries: a series that begins at the counter of a fence, and is fenced before it has a lease.
@@ -186,14 +228,15 @@ func TestReadersAreBounded(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, s.Scan(ctx, func(serial.Reader) error { return nil }), context.DeadlineExceeded)
+	var views sync.WaitGroup
 	for range 100 {
-		wg.Go(func() {
+		views.Go(func() {
 			if _, err := s.View(context.Background(), &serial.Query{Accounts: []string{"a"}}); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	time.Sleep(10 * time.Millisecond)
+	views.Wait() // while all scans are held up
 	close(hold)
 	wg.Wait()
 	require.NoError(t, s.Close())

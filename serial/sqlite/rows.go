@@ -56,6 +56,16 @@ func (r *row) corrupt(format string, args ...any) {
 	}
 }
 
+// narrow takes a number that must fit its type.
+func narrow[T ~uint8 | ~uint32](r *row) T {
+	v := r.integer()
+	if n := T(v); int64(n) == v {
+		return n
+	}
+	r.corrupt("column %d of a row is out of range: %d", r.next, v)
+	return 0
+}
+
 func (r *row) number() (n serial.Number) {
 	switch b := r.blob(); len(b) {
 	case 0:
@@ -149,7 +159,7 @@ func bindEntry(e *serial.Entry, a *arguments) {
 }
 
 func scanEntry(r *row) (e serial.Entry, err error) {
-	e.Account, e.Sequence, e.Kind, e.Units = r.text(), r.integer(), serial.Kind(r.integer()), r.integer()
+	e.Account, e.Sequence, e.Kind, e.Units = r.text(), r.integer(), narrow[serial.Kind](r), r.integer()
 	e.Key, e.Number, e.Digest, e.Length = r.blob(), r.number(), r.digest(), r.integer()
 	e.Peer, e.Note, e.Paid, e.Time, e.Hash = r.text(), r.text(), r.optional(), r.time(), r.digest()
 	return e, r.err
@@ -167,9 +177,9 @@ var (
 
 func scanReservation(row *row) (r serial.Reservation, err error) {
 	q := &r.Request
-	r.Number, r.Account, q.Key, r.State = row.number(), row.text(), row.blob(), serial.State(row.integer())
+	r.Number, r.Account, q.Key, r.State = row.number(), row.text(), row.blob(), narrow[serial.State](row)
 	r.Reserved, r.Time, r.Resolved = row.time(), row.optional(), row.optional()
-	q.Digest, q.Length, q.Value = row.digest(), row.integer(), uint32(row.integer())
+	q.Digest, q.Length, q.Value = row.digest(), row.integer(), narrow[uint32](row)
 	q.Kind, q.Placement, q.Profile = row.text(), row.text(), row.text()
 	r.Output.Digest, r.Output.Length, r.Note = row.digest(), row.integer(), row.text()
 	q.Account = r.Account
@@ -205,7 +215,7 @@ func bindKey(k *serial.Key, a *arguments) {
 }
 
 func scanKey(r *row) (k serial.Key, err error) {
-	k.ID = serial.KeyID{Account: r.text(), Op: serial.Op(r.integer()), Key: string(r.blob())}
+	k.ID = serial.KeyID{Account: r.text(), Op: narrow[serial.Op](r), Key: string(r.blob())}
 	k.Sequence, k.Units, k.Peer, k.Time = r.integer(), r.integer(), r.text(), r.time()
 	return k, r.err
 }

@@ -13,6 +13,7 @@ CREATE TABLE meta (
 	id       INTEGER PRIMARY KEY CHECK (id = 1),
 	instance BLOB    NOT NULL CHECK (length(instance) = 16),
 	revision INTEGER NOT NULL CHECK (revision >= 0),
+	copy     BLOB CHECK (length(copy) = 16), -- which copy this is; NULL is the first
 	floor    INTEGER NOT NULL CHECK (floor BETWEEN 0 AND 281474976710656) -- where the counter of a new series begins
 ) STRICT;
 

@@ -80,6 +80,11 @@ func (s *Store) Update(ctx context.Context, q *serial.Query, decide func(*serial
 	s.mu.Lock()
 	fenced := s.fenced
 	s.mu.Unlock()
+	if fenced == nil {
+		if fenced = s.inPlace(); fenced != nil {
+			s.refuse(fenced)
+		}
+	}
 	if fenced != nil {
 		s.writing <- w
 		return fenced

@@ -9,7 +9,7 @@ import (
 )
 
 // Fault is what a [Faulty] store does to one call of Update. View and Scan know no outcome in doubt: they fail with any
-// fault but Repeated.
+// fault but NoFault and Repeated.
 type Fault uint8
 
 // The faults. Their errors are [ErrFault]; those of Lost and Persisted are [serial.ErrUnknownOutcome] as well.
@@ -18,8 +18,8 @@ const (
 	Unreachable       // fails before anything is decided
 	Refused           // decides, and changes nothing
 	Lost              // decides, changes nothing, and does not know
-	Persisted         // decides, changes all, and does not know
-	Repeated          // decides twice, each time on a snapshot of its own, and keeps the second: no error
+	Persisted         // decides, changes all, and does not know; also if there was nothing to change
+	Repeated          // decides twice, each on a snapshot of its own, and keeps the second; once, if the first is an error
 )
 
 // ErrFault is the error of an injected fault.

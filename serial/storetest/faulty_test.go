@@ -62,7 +62,18 @@ func TestFaulty(t *testing.T) {
 			require.Equal(t, []string{"Update", "View", "Scan"}, methods)
 		})
 	}
-	mine := &storetest.Faulty{Store: storetest.NewMemory(), Next: func(string) storetest.Fault { return storetest.Lost }}
-	err := mine.Update(t.Context(), &serial.Query{}, func(*serial.Snapshot) (*serial.Batch, error) { return nil, serial.ErrFenced })
-	require.Equal(t, serial.ErrFenced, err, "an error of decide is what it is")
+	faults := func(fault storetest.Fault) *storetest.Faulty {
+		return &storetest.Faulty{Store: storetest.NewMemory(), Next: func(string) storetest.Fault { return fault }}
+	}
+	for _, fault := range []storetest.Fault{storetest.Lost, storetest.Repeated} {
+		decided := 0
+		err := faults(fault).Update(t.Context(), &serial.Query{}, func(*serial.Snapshot) (*serial.Batch, error) {
+			decided++
+			return nil, serial.ErrFenced
+		})
+		require.Equal(t, serial.ErrFenced, err, "an error of decide is what it is")
+		require.Equal(t, 1, decided)
+	}
+	err := faults(storetest.Persisted).Update(t.Context(), &serial.Query{}, func(*serial.Snapshot) (*serial.Batch, error) { return nil, nil })
+	require.ErrorIs(t, err, serial.ErrUnknownOutcome, "also of nothing")
 }

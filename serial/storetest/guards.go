@@ -34,6 +34,16 @@ func testTimes(t *testing.T, open func() serial.Store) {
 	b.Series.Time = epoch.Add(-time.Hour)
 	write(t, s, &serial.Batch{Series: b.Series})
 	requireRows(t, s, b)
+
+	// A moment is the same in any zone.
+	n, err := Scheme(t).Number(8)
+	require.NoError(t, err)
+	other := serial.Reservation{Number: n, Account: "a", State: serial.Reserved, Reserved: instant, Request: request("a", "zone")}
+	k := serial.Key{ID: attempt(&other), Number: n, Sequence: 3, Units: 1, Time: instant.In(time.FixedZone("east", 3600))}
+	write(t, s, &serial.Batch{Reservations: []serial.Reservation{other}, Keys: []serial.Key{k}})
+	snap, err := s.View(t.Context(), &serial.Query{Keys: []serial.KeyID{k.ID}})
+	require.NoError(t, err)
+	require.True(t, instant.Equal(snap.Keys[k.ID].Time))
 }
 
 // testAttempts: of one account and key, one reservation at most is not released.

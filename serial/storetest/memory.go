@@ -110,12 +110,36 @@ func (m *Memory) check(b *serial.Batch) error {
 	if err := m.checkAttempts(b); err != nil {
 		return err
 	}
-	for _, k := range b.Keys {
+	if err := m.checkKeys(b); err != nil {
+		return err
+	}
+	return m.checkSeries(b)
+}
+
+// checkKeys refuses a key that is known, and one of OpRedeem that does not come with the reservation that it leads to.
+func (m *Memory) checkKeys(b *serial.Batch) error {
+	made := make(map[serial.Number]*serial.Reservation, len(b.Reservations))
+	for i := range b.Reservations {
+		r := &b.Reservations[i]
+		if _, ok := m.reservations[r.Number]; !ok {
+			made[r.Number] = r
+		}
+	}
+	for i := range b.Keys {
+		k := &b.Keys[i]
 		if old, ok := m.keys[k.ID]; ok && (k.ID.Op != serial.OpRedeem || k.Sequence <= old.Sequence) {
 			return errors.New("the key is known")
 		}
+		if k.ID.Op != serial.OpRedeem {
+			continue
+		}
+		r, ok := made[k.Number]
+		if !ok || k.ID != attempt(r) || k.Sequence <= 0 || k.Units != 1 || k.Peer != "" || !k.Time.Equal(r.Reserved) {
+			return &serial.CorruptError{Account: k.ID.Account, Reason: "a key that does not come with its reservation: " + k.Number.String()}
+		}
+		delete(made, k.Number) // one key for each
 	}
-	return m.checkSeries(b)
+	return nil
 }
 
 // checkAttempts refuses a second reservation of an account and key that is not released.

@@ -32,6 +32,7 @@ func Run(t *testing.T, start func(t *testing.T) (open func() serial.Store)) {
 		{"a panic in a walk", testPanic},
 		{"snapshot follows keys and numbers", testClosure},
 		{"refused batches leave nothing", testRefused},
+		{"an error of read comes back", testReadError},
 		{"an error of decide rolls back", testDecideError},
 		{"order of walks", testOrder},
 		{"many rows in one transaction", testMany},
@@ -271,18 +272,90 @@ func testRefused(t *testing.T, open func() serial.Store) {
 		"units from nowhere":     {Accounts: []serial.Account{unbalanced}},
 		"negative balance":       {Accounts: []serial.Account{negative}},
 	} {
-		// The bad row comes with good ones, which must not stay.
-		other, e := credited(serial.Account{}, "other")
-		bad.Entries = append(bad.Entries, e)
-		bad.Accounts = append(bad.Accounts, other)
-		err := s.Update(t.Context(), &serial.Query{}, func(*serial.Snapshot) (*serial.Batch, error) { return bad, nil })
-		require.Error(t, err, name)
-		require.NotErrorIs(t, err, serial.ErrUnknownOutcome, name)
+		require.Error(t, refused(t, s, &serial.Query{}, bad, name), name)
 		requireRows(t, s, b)
-		snap, err := s.View(t.Context(), &serial.Query{Accounts: []string{"other"}})
-		require.NoError(t, err, name)
-		require.Empty(t, snap.Accounts, name)
 	}
+	// These are told from a store that failed, whether the transaction has read the reservation or not.
+	for name, bad := range badKeys(t, s) {
+		var ce *serial.CorruptError
+		require.ErrorAs(t, refused(t, s, &serial.Query{}, bad, name), &ce, name)
+		require.ErrorAs(t, refused(t, s, &serial.Query{Numbers: []serial.Number{bad.Keys[0].Number}}, bad, name), &ce, name)
+		requireRows(t, s, b)
+	}
+}
+
+// refused gives the error of a batch that must not be written. The bad row comes with good ones, which must not stay.
+func refused(t *testing.T, s serial.Store, q *serial.Query, bad *serial.Batch, name string) error {
+	t.Helper()
+	all := *bad
+	other, e := credited(serial.Account{}, "other")
+	all.Entries = append(slices.Clone(bad.Entries), e)
+	all.Accounts = append(slices.Clone(bad.Accounts), other)
+	err := s.Update(t.Context(), q, func(*serial.Snapshot) (*serial.Batch, error) { return &all, nil })
+	require.NotErrorIs(t, err, serial.ErrUnknownOutcome, name)
+	snap, viewErr := s.View(t.Context(), &serial.Query{Accounts: []string{"other"}})
+	require.NoError(t, viewErr, name)
+	require.Empty(t, snap.Accounts, name)
+	return err
+}
+
+// badKeys writes a reservation to which no key leads, and gives batches with a key of OpRedeem that is not its
+// reservation's, or does not come with it.
+func badKeys(t *testing.T, s serial.Store) map[string]*serial.Batch {
+	made := func(counter uint64, key string) (serial.Reservation, serial.Key) {
+		n, err := Scheme(t).Number(counter)
+		require.NoError(t, err)
+		r := serial.Reservation{Number: n, Account: "a", State: serial.Reserved, Reserved: instant, Request: request("a", key)}
+		return r, serial.Key{ID: attempt(&r), Number: n, Sequence: 3, Units: 1, Time: instant}
+	}
+	old, late := made(100, "old")
+	write(t, s, &serial.Batch{Reservations: []serial.Reservation{old}})
+	signing := old
+	signing.State, signing.Time = serial.Signing, instant.Truncate(time.Second)
+	r, k := made(101, "new")
+	other, _ := made(102, "other")
+	bad := map[string]*serial.Batch{
+		"a key later":                     {Keys: []serial.Key{late}},
+		"a key later, with the same row":  {Reservations: []serial.Reservation{old}, Keys: []serial.Key{late}},
+		"a key later, with a new state":   {Reservations: []serial.Reservation{signing}, Keys: []serial.Key{late}},
+		"a key alone":                     {Keys: []serial.Key{k}},
+		"a key with another reservation":  {Reservations: []serial.Reservation{other}, Keys: []serial.Key{k}},
+		"two keys with their reservation": {Reservations: []serial.Reservation{r}, Keys: []serial.Key{k, k}},
+	}
+	for name, change := range map[string]func(*serial.Key){
+		"account":  func(k *serial.Key) { k.ID.Account = "b" },
+		"key":      func(k *serial.Key) { k.ID.Key = "old" },
+		"units":    func(k *serial.Key) { k.Units = 2 },
+		"peer":     func(k *serial.Key) { k.Peer = "b" },
+		"time":     func(k *serial.Key) { k.Time = k.Time.Add(time.Microsecond) },
+		"sequence": func(k *serial.Key) { k.Sequence = 0 },
+	} {
+		wrong := k
+		change(&wrong)
+		bad["a key with another "+name] = &serial.Batch{Reservations: []serial.Reservation{r}, Keys: []serial.Key{wrong}}
+	}
+	return bad
+}
+
+// testReadError: what read returns, Scan returns, perhaps wrapped; read is called once, and the store goes on.
+func testReadError(t *testing.T, open func() serial.Store) {
+	s := opened(t, open)
+	write(t, s, rows(t))
+	for _, mine := range []error{errors.New("mine"), context.Canceled, io.ErrUnexpectedEOF, serial.ErrUnknownOutcome} {
+		calls := 0
+		err := s.Scan(t.Context(), func(r serial.Reader) error {
+			calls++
+			for _, err := range r.Entries(t.Context(), "", 0) {
+				require.NoError(t, err)
+				break
+			}
+			return fmt.Errorf("read: %w", mine)
+		})
+		require.ErrorIs(t, err, mine)
+		require.ErrorContains(t, err, "read: ")
+		require.Equal(t, 1, calls)
+	}
+	requireRows(t, s, rows(t))
 }
 
 func testDecideError(t *testing.T, open func() serial.Store) {
@@ -427,8 +500,6 @@ func testMoment(t *testing.T, open func() serial.Store) {
 		return nil
 	}))
 	require.Len(t, entries(t, s, "a", 0), 2)
-	mine := errors.New("mine")
-	require.ErrorIs(t, s.Scan(t.Context(), func(serial.Reader) error { return mine }), mine)
 }
 
 func testContext(t *testing.T, open func() serial.Store) {
