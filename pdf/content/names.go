@@ -9,8 +9,8 @@ import (
 const unknown = "\ufffd"
 
 // nameText gives the text of a glyph name: one of glyphNames, a single letter,
-// uniXXXX or uXXXXXX, parts joined by underscores, all without what follows a
-// dot; "" when the name says nothing.
+// "uni" with 4 or "u" with 4 to 6 hexadecimal digits, parts joined by
+// underscores, all without what follows a dot; "" when the name says nothing.
 func nameText(name string) string {
 	name, _, _ = strings.Cut(name, ".")
 	if len(name) == 1 || name == "" {
