@@ -186,7 +186,8 @@ func (l *Ledger) transact(group []*op) (refused bool, err error) {
 		d := &draft{
 			snap: snap, now: now, clock: clockErr, tolerance: l.opt.Tolerance,
 			scheme: l.opt.Scheme, blocks: slices.Clone(l.blocks), noBlock: noBlock, term: l.term,
-			halted: halted,
+			halted:  halted,
+			entries: make([]Entry, 0, 2*len(group)), keys: make([]Key, 0, len(group)),
 		}
 		for _, o := range group {
 			o.err = o.decide(d)

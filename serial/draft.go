@@ -123,7 +123,10 @@ func (d *draft) commitKey(k Key) {
 }
 
 func (d *draft) batch() *Batch {
-	b := &Batch{Entries: d.entries, Keys: d.keys}
+	b := &Batch{
+		Entries: d.entries, Keys: d.keys,
+		Accounts: make([]Account, 0, len(d.dirty.order)), Reservations: make([]Reservation, 0, len(d.moved.order)),
+	}
 	for _, name := range d.dirty.order {
 		b.Accounts = append(b.Accounts, d.snap.Accounts[name])
 	}
