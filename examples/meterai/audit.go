@@ -51,6 +51,9 @@ was lost or changed since, also when this whole machine was rolled back.`,
 				if !r.Clean() {
 					return fmt.Errorf("the ledger has %d problems; stop issuing and find out why", int64(len(r.Problems))+r.Omitted)
 				}
+				if compare != "" && !asJSON {
+					fmt.Fprintln(cmd.OutOrStdout(), "everything of the checkpoint is there")
+				}
 				if write == "" {
 					return nil
 				}
