@@ -27,13 +27,13 @@ type Swept struct {
 	Stamped  int64 `json:"stamped"`  // SIGNING, its output was in the sink
 	Released int64 `json:"released"` // RESERVED for too long
 	Void     int64 `json:"void"`     // SIGNING for too long without an output
-	Waiting  int64 `json:"waiting"`  // not final yet, not old enough, or under way in this process
+	Waiting  int64 `json:"waiting"`  // not final yet, not old enough, or under way in this ledger
 	Failed   int64 `json:"failed"`   // could not be dealt with: see the error
 }
 
 // Sweep brings to an end what nobody finishes: it releases reservations that were RESERVED for too long, books the
-// finished outputs of SIGNING ones, and makes void those that have none for too long. A Redeem under way in this process
-// is left alone; one in another process that comes later than its serial was made void is refused, and its output is an
+// finished outputs of SIGNING ones, and makes void those that have none for too long. A Redeem under way in this ledger
+// is left alone; one in another ledger that comes later than its serial was made void is refused, and its output is an
 // orphan. Several processes may sweep at a time.
 //
 // A reservation that cannot be dealt with does not keep the others from it; the error joins the first few. Memory grows
