@@ -39,7 +39,7 @@ func newCredit() *cobra.Command {
 					return usage("--paid: %q is no time such as 2024-09-03T08:00:00+07:00", paid)
 				}
 			}
-			return h.book(cmd, "credited", p.Account, func(l *ledger) (serial.Movement, error) {
+			return h.book(cmd, "credited to", p.Account, func(l *ledger) (serial.Movement, error) {
 				return l.CreditPayment(cmd.Context(), p)
 			})
 		},
@@ -62,7 +62,7 @@ func newGrant() *cobra.Command {
 		Short: "Give units to an account, as compensation for example, once for each reference",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return h.book(cmd, "granted", account, func(l *ledger) (serial.Movement, error) {
+			return h.book(cmd, "granted to", account, func(l *ledger) (serial.Movement, error) {
 				return l.Grant(cmd.Context(), account, units, []byte(key), reason)
 			})
 		},
@@ -71,6 +71,52 @@ func newGrant() *cobra.Command {
 	cmd.Flags().StringVar(&account, "account", "", "account that gets the units")
 	cmd.Flags().Int64Var(&units, "units", 0, "number of units, at least 1")
 	cmd.Flags().StringVar(&key, "key", "", "reference: the same one grants only once")
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for the history")
+	required(cmd, "account", "units", "key", "reason")
+	return cmd
+}
+
+func newTransfer() *cobra.Command {
+	var h home
+	var from, to, key string
+	var units int64
+	cmd := &cobra.Command{
+		Use:   "transfer --dir DIR --from A --to B --units N --key REF",
+		Short: "Hand units from one account to another, once for each reference",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return h.book(cmd, "handed over from", from, func(l *ledger) (serial.Movement, error) {
+				return l.Transfer(cmd.Context(), from, to, units, []byte(key))
+			})
+		},
+	}
+	addDir(cmd, &h)
+	cmd.Flags().StringVar(&from, "from", "", "account that hands over, such as a distributor's")
+	cmd.Flags().StringVar(&to, "to", "", "account that gets the units")
+	cmd.Flags().Int64Var(&units, "units", 0, "number of units, at least 1")
+	cmd.Flags().StringVar(&key, "key", "", "reference: the same one hands over only once")
+	required(cmd, "from", "to", "units", "key")
+	return cmd
+}
+
+func newRefund() *cobra.Command {
+	var h home
+	var account, key, reason string
+	var units int64
+	cmd := &cobra.Command{
+		Use:   "refund --dir DIR --account A --units N --key REF --reason TEXT",
+		Short: "Take units out that are paid back, once for each reference",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return h.book(cmd, "refunded from", account, func(l *ledger) (serial.Movement, error) {
+				return l.Refund(cmd.Context(), account, units, []byte(key), reason)
+			})
+		},
+	}
+	addDir(cmd, &h)
+	cmd.Flags().StringVar(&account, "account", "", "account whose units are paid back")
+	cmd.Flags().Int64Var(&units, "units", 0, "number of units, at least 1")
+	cmd.Flags().StringVar(&key, "key", "", "reference: the same one refunds only once")
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the history")
 	required(cmd, "account", "units", "key", "reason")
 	return cmd
@@ -88,11 +134,19 @@ func (h home) book(cmd *cobra.Command, what, account string, do func(*ledger) (s
 			return err
 		}
 		if m.Replayed {
-			what = "were " + what + " before"
+			what = "before " + what
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d units %s to %q; %d available\n", m.Units, what, account, b.Available)
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s %q; %d available\n", count(m.Units, "unit"), what, account, b.Available)
 		return err
 	})
+}
+
+// count is a number of things in words.
+func count(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // balanceLine is the JSON of balance, one line an account.

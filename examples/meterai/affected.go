@@ -171,7 +171,7 @@ func (f *affectedFlags) write(w io.Writer, harms iter.Seq2[serial.Harm, error]) 
 	if f.asJSON {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "%d accounts harmed, %d units owed\n", accounts, owed)
+	_, err := fmt.Fprintf(w, "%s harmed, %s owed\n", count(accounts, "account"), count(owed, "unit"))
 	return err
 }
 

@@ -21,12 +21,17 @@ type auditLine struct {
 	Head         string           `json:"head"` // hexadecimal; equal only for equal ledgers
 }
 
+// auditFlags are the flags of audit.
+type auditFlags struct {
+	home            home
+	asJSON, outputs bool
+	write, compare  string // checkpoints
+}
+
 func newAudit() *cobra.Command {
-	var h home
-	var asJSON bool
-	var write, compare string
+	var f auditFlags
 	cmd := &cobra.Command{
-		Use:   "audit --dir DIR [--json] [--write-checkpoint FILE] [--checkpoint FILE]",
+		Use:   "audit --dir DIR [--json] [--outputs] [--write-checkpoint FILE] [--checkpoint FILE]",
 		Short: "Check the ledger against its own entries: conservation, hash chain, uniqueness",
 		Long: `Check the ledger against its own entries: conservation, hash chain, uniqueness.
 
@@ -35,37 +40,87 @@ machine: --checkpoint compares the ledger with it at any later time and finds wh
 was lost or changed since, also when this whole machine was rolled back.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return h.withLedger(cmd.Context(), func(l *ledger) error {
-				r, err := l.Audit(cmd.Context())
-				if err != nil {
-					return err
-				}
-				if compare != "" {
-					if err := compareCheckpoint(cmd.Context(), l, compare, r); err != nil {
-						return err
-					}
-				}
-				if err := writeAudit(cmd.OutOrStdout(), r, asJSON); err != nil {
-					return err
-				}
-				if !r.Clean() {
-					return fmt.Errorf("the ledger has %d problems; stop issuing and find out why", int64(len(r.Problems))+r.Omitted)
-				}
-				if compare != "" && !asJSON {
-					fmt.Fprintln(cmd.OutOrStdout(), "everything of the checkpoint is there")
-				}
-				if write == "" {
-					return nil
-				}
-				return replaceFile(write, func(w io.Writer) error { return l.WriteCheckpoint(cmd.Context(), w) })
-			})
+			return f.home.withLedger(cmd.Context(), func(l *ledger) error { return f.run(cmd, l) })
 		},
 	}
-	addDir(cmd, &h)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
-	cmd.Flags().StringVar(&write, "write-checkpoint", "", "write how far the ledger has come to this file, if it is clean")
-	cmd.Flags().StringVar(&compare, "checkpoint", "", "compare with the checkpoint in this file")
+	addDir(cmd, &f.home)
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "one JSON object")
+	cmd.Flags().BoolVar(&f.outputs, "outputs", false, "also read every kept stamp and compare it with what was booked")
+	cmd.Flags().StringVar(&f.write, "write-checkpoint", "", "write how far the ledger has come to this file, if it is clean")
+	cmd.Flags().StringVar(&f.compare, "checkpoint", "", "compare with the checkpoint in this file")
 	return cmd
+}
+
+func (f *auditFlags) run(cmd *cobra.Command, l *ledger) error {
+	ctx := cmd.Context()
+	r, err := l.Audit(ctx)
+	if err != nil {
+		return err
+	}
+	if f.compare != "" {
+		if err := compareCheckpoint(ctx, l, f.compare, r); err != nil {
+			return err
+		}
+	}
+	if f.outputs {
+		if err := checkOutputs(ctx, l, r); err != nil {
+			return err
+		}
+	}
+	if err := writeAudit(cmd.OutOrStdout(), r, f.asJSON); err != nil {
+		return err
+	}
+	if !r.Clean() {
+		return fmt.Errorf("the ledger has %s; stop issuing and find out why", count(int64(len(r.Problems))+r.Omitted, "problem"))
+	}
+	if f.compare != "" && !f.asJSON {
+		fmt.Fprintln(cmd.OutOrStdout(), "everything of the checkpoint is there")
+	}
+	if f.write == "" {
+		return nil
+	}
+	return replaceFile(f.write, func(w io.Writer) error { return l.WriteCheckpoint(ctx, w) })
+}
+
+// maxOutputProblems is how many kept stamps are named.
+const maxOutputProblems = 100
+
+// checkOutputs reads what was kept of each stamp.
+func checkOutputs(ctx context.Context, l *ledger, r *serial.AuditReport) error {
+	for a, err := range l.Accounts(ctx) {
+		if err != nil {
+			return err
+		}
+		for e, err := range l.History(ctx, a.Name, 0) {
+			if err != nil {
+				return err
+			}
+			if e.Kind != serial.KindStamped {
+				continue
+			}
+			err := checkOutput(ctx, l, e.Number)
+			switch {
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case err == nil:
+			case len(r.Problems) < maxOutputProblems:
+				r.Problems = append(r.Problems, serial.Problem{Account: e.Account, Sequence: e.Sequence, Number: e.Number, Text: err.Error()})
+			default:
+				r.Omitted++
+			}
+		}
+	}
+	return nil
+}
+
+func checkOutput(ctx context.Context, l *ledger, n serial.Number) error {
+	kept, err := l.Output(ctx, n)
+	if err != nil {
+		return err
+	}
+	defer kept.Close()
+	_, err = io.Copy(io.Discard, kept)
+	return err
 }
 
 func compareCheckpoint(ctx context.Context, l *ledger, file string, r *serial.AuditReport) error {
@@ -93,7 +148,7 @@ func writeAudit(w io.Writer, r *serial.AuditReport, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(w).Encode(line)
 	}
-	fmt.Fprintf(w, "%d accounts, %d entries\n", r.Accounts, r.Entries)
+	fmt.Fprintf(w, "%s, %d entries\n", count(r.Accounts, "account"), r.Entries)
 	for _, state := range []serial.State{serial.Reserved, serial.Signing, serial.Stamped, serial.Released, serial.Void} {
 		fmt.Fprintf(w, "%10d %s\n", r.Reservations[state], state)
 	}

@@ -16,10 +16,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/seed-574216e4/meterai/serial"
 )
 
 // Exit codes besides those of a verification (verify.Report.ExitCode).
@@ -63,7 +66,11 @@ func run(ctx context.Context, root *cobra.Command) int {
 	if errors.As(err, &exit) {
 		code = exit.code
 	}
-	if text := oneLine(err.Error()); text != "" {
+	text := oneLine(err.Error())
+	if errors.Is(err, serial.ErrFenced) {
+		text += "; see 'meterai fence --help'"
+	}
+	if text != "" {
 		fmt.Fprintln(root.ErrOrStderr(), "meterai: "+text)
 	}
 	return code
@@ -72,6 +79,7 @@ func run(ctx context.Context, root *cobra.Command) int {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "meterai",
+		Version:       version(),
 		Short:         "Issue, stamp and verify electronic stamps in PDF documents",
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -86,9 +94,17 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%v; see '%s --help'", err, cmd.CommandPath())
 	})
-	root.AddCommand(newInit(), newCredit(), newGrant(), newStamp(), newExtend(), newVerify(), newSeal(),
-		newBalance(), newHistory(), newVoid(), newSweep(), newFence(), newPKI(), newAudit(), newAffected())
+	root.AddCommand(newInit(), newCredit(), newGrant(), newTransfer(), newRefund(), newStamp(), newExtend(), newVerify(), newSeal(),
+		newBalance(), newHistory(), newVoid(), newSweep(), newFence(), newBackup(), newPKI(), newAudit(), newAffected())
 	return root
+}
+
+// version is what the Go tools put into the program.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
 }
 
 // noArgs refuses arguments that no flag takes.

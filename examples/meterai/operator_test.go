@@ -40,7 +40,7 @@ func TestAffected(t *testing.T) {
 	out := ok(t, "affected", "--dir", dir, "--payments", payments, "--cases")
 	require.Contains(t, out, `payment "INV-8" of 10 units: not credited`)
 	require.Contains(t, out, "2 accounts harmed, 10 units owed")
-	require.Contains(t, ok(t, "affected", "--dir", dir, "--payments", payments, "--account", "bob"), "1 accounts harmed, 10 units owed")
+	require.Contains(t, ok(t, "affected", "--dir", dir, "--payments", payments, "--account", "bob"), "1 account harmed, 10 units owed")
 	require.Contains(t, ok(t, "affected", "--dir", dir, "--to", "2024-09-03T08:00:00+07:00"), "0 accounts harmed")
 
 	for range 2 {
@@ -119,4 +119,63 @@ func TestCheckpoint(t *testing.T) {
 	code, _, stderr = meterai(t, "audit", "--dir", dir, "--checkpoint", kept)
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, "line 1")
+}
+
+// TestDistributor: units go from hand to hand, and back as money.
+func TestDistributor(t *testing.T) {
+	dir, _ := demo(t)
+	for range 2 {
+		require.Contains(t, ok(t, "transfer", "--dir", dir, "--from", "me", "--to", "ada", "--units", "4", "--key", "order-1"), `handed over from "me"; 6 available`)
+	}
+	require.Contains(t, ok(t, "refund", "--dir", dir, "--account", "ada", "--units", "1", "--key", "r-1", "--reason", "changed her mind"), `1 unit refunded from "ada"; 3 available`)
+	require.Contains(t, ok(t, "history", "--dir", dir, "--account", "ada"), "changed her mind")
+	code, _, stderr := meterai(t, "transfer", "--dir", dir, "--from", "me", "--to", "me", "--units", "1", "--key", "x")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "account itself")
+	ok(t, "audit", "--dir", dir)
+}
+
+// TestBackupAndRestore: the way that backup --help tells.
+func TestBackupAndRestore(t *testing.T) {
+	dir, in := demo(t)
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	ok(t, "backup", "--dir", dir, "--out", copied)
+	code, _, _ := meterai(t, "backup", "--dir", dir, "--out", copied)
+	require.Equal(t, exitFailed, code)
+	stamp := []string{"stamp", "--dir", dir, "--account", "me", "--in", in, "--out", filepath.Join(t.TempDir(), "out.pdf")}
+	ok(t, stamp...)
+	ledger := filepath.Join(dir, "ledger.db")
+	for _, end := range []string{"", "-wal", "-shm"} {
+		require.NoError(t, os.RemoveAll(ledger+end))
+	}
+	require.NoError(t, os.Rename(copied, ledger))
+	code, _, stderr := meterai(t, append(stamp, "--key", "2")...)
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "meterai fence --help")
+	require.Contains(t, ok(t, "fence", "--dir", dir, "--counter", "100"), "numbers go on at counter ")
+	ok(t, append(stamp, "--key", "2")...)
+	ok(t, "audit", "--dir", dir)
+}
+
+// TestAuditOutputs: a kept stamp that was changed or lost is found.
+func TestAuditOutputs(t *testing.T) {
+	dir, in := demo(t)
+	ok(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", filepath.Join(t.TempDir(), "out.pdf"))
+	ok(t, "audit", "--dir", dir, "--outputs")
+	kept, err := filepath.Glob(filepath.Join(dir, "stamps", "*", "0ZZ*"))
+	require.NoError(t, err)
+	require.Len(t, kept, 2, "the stamp and its claim")
+	f, err := os.OpenFile(kept[0], os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.WriteString("x")
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	ok(t, "audit", "--dir", dir)
+	code, out, stderr := meterai(t, "audit", "--dir", dir, "--outputs")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, out, "is not the one that was booked")
+	require.Contains(t, stderr, "1 problem;")
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "stamps")))
+	code, _, _ = meterai(t, "audit", "--dir", dir, "--outputs")
+	require.Equal(t, exitFailed, code)
 }

@@ -237,6 +237,7 @@ func explain(in string, err error) error {
 	var conflict *serial.ConflictError
 	var place *sign.PlacementError
 	var field *sign.FieldError
+	var state *serial.StateError
 	hint := ""
 	switch {
 	case errors.As(err, &conflict):
@@ -245,6 +246,10 @@ func explain(in string, err error) error {
 		hint = "credit the account first"
 	case errors.Is(err, pdf.ErrEncrypted):
 		hint = "give its password with --password-file; no unit was taken"
+	case errors.As(err, &state) && state.State == serial.Void:
+		hint = "that stamping was given up and its unit returned; use another --key for a new one"
+	case errors.Is(err, tsa.ErrRefused) && !errors.Is(err, tsa.ErrRetry):
+		hint = "correct --tsa and run the command again: the unit is held for this document"
 	case errors.Is(err, tsa.ErrRetry):
 		hint = "run the command again later: the unit is held for this document; or stamp with --owed"
 	case errors.As(err, &place), errors.As(err, &field), errors.Is(err, sign.ErrCertified), errors.Is(err, pdf.ErrDamaged), errors.Is(err, pdf.ErrNotPDF):
