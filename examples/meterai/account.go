@@ -54,23 +54,36 @@ func newCredit() *cobra.Command {
 }
 
 func newGrant() *cobra.Command {
+	return newNoted("grant", "Give units to an account, as compensation for example, once for each reference", "granted to",
+		func(l *ledger) noted { return l.Grant })
+}
+
+func newRefund() *cobra.Command {
+	return newNoted("refund", "Take units of an account out that are paid back, once for each reference", "refunded from",
+		func(l *ledger) noted { return l.Refund })
+}
+
+// noted is a booking of units with a reason.
+type noted func(ctx context.Context, account string, units int64, key []byte, reason string) (serial.Movement, error)
+
+func newNoted(name, short, what string, of func(*ledger) noted) *cobra.Command {
 	var h home
 	var account, key, reason string
 	var units int64
 	cmd := &cobra.Command{
-		Use:   "grant --dir DIR --account A --units N --key REF --reason TEXT",
-		Short: "Give units to an account, as compensation for example, once for each reference",
+		Use:   name + " --dir DIR --account A --units N --key REF --reason TEXT",
+		Short: short,
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return h.book(cmd, "granted to", account, func(l *ledger) (serial.Movement, error) {
-				return l.Grant(cmd.Context(), account, units, []byte(key), reason)
+			return h.book(cmd, what, account, func(l *ledger) (serial.Movement, error) {
+				return of(l)(cmd.Context(), account, units, []byte(key), reason)
 			})
 		},
 	}
 	addDir(cmd, &h)
-	cmd.Flags().StringVar(&account, "account", "", "account that gets the units")
+	cmd.Flags().StringVar(&account, "account", "", "account whose units they are")
 	cmd.Flags().Int64Var(&units, "units", 0, "number of units, at least 1")
-	cmd.Flags().StringVar(&key, "key", "", "reference: the same one grants only once")
+	cmd.Flags().StringVar(&key, "key", "", "reference: the same one counts only once")
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the history")
 	required(cmd, "account", "units", "key", "reason")
 	return cmd
@@ -96,29 +109,6 @@ func newTransfer() *cobra.Command {
 	cmd.Flags().Int64Var(&units, "units", 0, "number of units, at least 1")
 	cmd.Flags().StringVar(&key, "key", "", "reference: the same one hands over only once")
 	required(cmd, "from", "to", "units", "key")
-	return cmd
-}
-
-func newRefund() *cobra.Command {
-	var h home
-	var account, key, reason string
-	var units int64
-	cmd := &cobra.Command{
-		Use:   "refund --dir DIR --account A --units N --key REF --reason TEXT",
-		Short: "Take units out that are paid back, once for each reference",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return h.book(cmd, "refunded from", account, func(l *ledger) (serial.Movement, error) {
-				return l.Refund(cmd.Context(), account, units, []byte(key), reason)
-			})
-		},
-	}
-	addDir(cmd, &h)
-	cmd.Flags().StringVar(&account, "account", "", "account whose units are paid back")
-	cmd.Flags().Int64Var(&units, "units", 0, "number of units, at least 1")
-	cmd.Flags().StringVar(&key, "key", "", "reference: the same one refunds only once")
-	cmd.Flags().StringVar(&reason, "reason", "", "why, for the history")
-	required(cmd, "account", "units", "key", "reason")
 	return cmd
 }
 

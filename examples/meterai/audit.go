@@ -148,7 +148,7 @@ func writeAudit(w io.Writer, r *serial.AuditReport, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(w).Encode(line)
 	}
-	fmt.Fprintf(w, "%s, %d entries\n", count(r.Accounts, "account"), r.Entries)
+	fmt.Fprintf(w, "accounts %d, entries %d\n", r.Accounts, r.Entries)
 	for _, state := range []serial.State{serial.Reserved, serial.Signing, serial.Stamped, serial.Released, serial.Void} {
 		fmt.Fprintf(w, "%10d %s\n", r.Reservations[state], state)
 	}

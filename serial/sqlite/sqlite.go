@@ -48,7 +48,7 @@
 // # Speed
 //
 // A unit from the request to "stamped", two transactions in groups of 256 callers, costs little more than its four rows
-// when a program inserts them by hand: about 15,000 against 16,000 units a second on 2 shared cores, a twentieth of what a
+// when a program inserts them by hand: about 14,000 against 16,000 units a second on 2 shared cores, a twentieth of what a
 // bare synchronised log takes (go test ./serial/sqlite -run xxx -bench Compare -benchtime 60000x). That program goes through
 // database/sql to the same driver, which the ledger calls directly. The rest is SQLite's own work: the number of a unit
 // falls anywhere in its index, so that each unit writes a page of it.
