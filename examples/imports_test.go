@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"sign":                  {"pdf", "pdf/content", "serial", "sign/cms", "sign/internal/artwork", "sign/ltv", "sign/seal", "sign/tsa"},
 	"sign/tsa":              {"sign/cms"},
 	"verify":                {"pdf", "serial", "sign/cms", "sign/seal"},
+	"verify/scan":           {"sign/seal"},
 }
 
 // drivers are modules that only leaf packages may pull in.
@@ -35,6 +36,7 @@ var drivers = map[string][]string{
 	"github.com/cloudflare/circl":  {"sign/cms"},
 	"github.com/ProtonMail/":       {"sign/cms"},
 	"github.com/skip2/go-qrcode":   {"sign/seal"},
+	"github.com/makiuchi-d/":       {"verify/scan"},
 	"github.com/miekg/pkcs11":      {"sign/pkcs11"},
 	"rsc.io/qr":                    {"sign/seal", "verify"},
 	"golang.org/x/image":           {"sign/internal/artwork"},

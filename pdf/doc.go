@@ -15,10 +15,35 @@
 //	u.Set(page.Ref, page.Dict)
 //	tail, err := u.Bytes() // to be appended to the file
 //
-// Left out are rendering, text, fonts, images and the repair of damaged files. A
-// file whose cross-reference data is broken gets a [*MalformedError], which is
-// [ErrDamaged], because two readers that repair it may well see two different
-// documents.
+// Left out are rendering, text, fonts and images. A file whose cross-reference
+// data is broken gets a [*MalformedError], which is [ErrDamaged], because two
+// readers that repair it may well see two different documents.
+//
+// # Repair
+//
+// With Options.Repair such a file is read all the same, by these rules:
+//
+//   - One pass over the bytes from the header on notes every "n g obj", every
+//     trailer dictionary and every %%EOF. The objects are then read in the order of
+//     the file. What lies inside one that was read, in its strings or in the data of
+//     a stream, is no object: a stream ends where its /Length says if endstream
+//     stands there, or else at the first endstream before the next of these places.
+//   - Of several definitions of an object the last in the file counts. Object
+//     streams count where they stand, as far as their own number is theirs.
+//   - An object that cannot be read, or that has no end, counts as missing, whatever
+//     definitions there are before it. Cross-reference streams are trailers and no
+//     objects. What the file had deleted is there again.
+//   - The last trailer that has a /Root is that of the file; without one the last
+//     object of /Type /Catalog is the catalog. A file that may be encrypted is
+//     refused unless the trailer has /Encrypt and /ID.
+//
+// The same bytes are always read the same. Where other readers are likely to differ,
+// because an object is defined twice in one revision or bytes in a stream look like
+// an object for example, [File.Repaired] says so. It says nothing of what is written
+// wrong inside objects: lengths and filters are not mended. The pass is linear in the
+// size of the file, takes some 60 bytes for each object found (Limits.Definitions),
+// and holds no part of the file. An [Update] of such a file lists all its objects, so
+// that every reader opens the result regularly.
 //
 // # Memory and time
 //

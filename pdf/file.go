@@ -18,6 +18,10 @@ type Options struct {
 	// is left to the caller: ASCII is so as it is, other text must be in
 	// normalization form KC. It appears in no error.
 	Password string
+
+	// Repair reads a file whose cross-reference data is missing or wrong; the
+	// zero value refuses it. [File.Repaired] tells whether that was needed.
+	Repair Repair
 }
 
 // File is an open PDF file, or with [File.At] an earlier state of one. It
@@ -39,6 +43,7 @@ type File struct {
 	cache     streamCache
 	inflate   inflater
 	referred  []referred // memory for References
+	repaired  *Repaired  // how the file was read by repair; nil when it was not
 }
 
 // Open reads the header, the end and the cross-reference sections of the file
@@ -60,14 +65,22 @@ func Open(r io.ReaderAt, size int64, opt *Options) (*File, error) {
 	if err := f.readHeader(); err != nil {
 		return nil, err
 	}
+	if err := f.openRepaired(opt.Repair, f.readNewest()); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// readNewest reads what the end of the file leads to.
+func (f *File) readNewest() error {
 	start, err := f.startXRef()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := f.readSections(start); err != nil {
-		return nil, err
+		return err
 	}
-	return f, f.useNewest()
+	return f.useNewest()
 }
 
 // useNewest takes the trailer of the newest section as that of the file.

@@ -79,6 +79,9 @@ func (l *lexer) refillOnce() int {
 		return -1
 	}
 	n := max(len(l.buf), windowSize)
+	if len(l.buf) == windowSize { // a long object, a signature for instance: in one step more
+		n = longObject - windowSize
+	}
 	n = int(min(int64(n), left))
 	had := len(l.buf)
 	nb := make([]byte, had+n)

@@ -100,8 +100,8 @@ func (l *lexer) hexString() (String, error) {
 	var high, digits byte // of a pair of digits that is under way
 	for l.peek() >= 0 {
 		rest := l.buf[l.pos:]
-		if out.Len() == 0 {
-			out.Grow(max(bytes.IndexByte(rest, '>'), 0)/2 + 1)
+		if n := bytes.IndexByte(rest, '>'); n >= 0 || out.Len() == 0 {
+			out.Grow(max(n, 0)/2 + 1)
 		}
 		if digits == 0 {
 			n := plainHex(&out, rest)

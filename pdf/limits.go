@@ -43,6 +43,11 @@ type Limits struct {
 	// Default 2,000,000.
 	Changes int
 
+	// Definitions is how many objects, trailers and ends of revisions a repair
+	// may find, objects in object streams included; they take some 60 bytes each,
+	// which count as XRefBytes too. Default 1,000,000.
+	Definitions int
+
 	// Subsections is how many ranges one cross-reference section may list.
 	// Default 1,000,000.
 	Subsections int
@@ -88,6 +93,7 @@ func (l *Limits) withDefaults() Limits {
 	setDefault(&v.Sections, 1_024)
 	setDefault(&v.XRefBytes, 100_000_000)
 	setDefault(&v.Changes, 2_000_000)
+	setDefault(&v.Definitions, 1_000_000)
 	setDefault(&v.Subsections, 1_000_000)
 	setDefault(&v.Nesting, 256)
 	setDefault(&v.References, 32)
@@ -104,6 +110,10 @@ func setDefault[T int | int64 | uint32](p *T, v T) {
 		*p = v
 	}
 }
+
+// repairWaste is how many bytes beyond the length of the file a repair may read
+// for objects that then prove to be none.
+const repairWaste = 1 << 20
 
 // Limits of encryption, which but for the last are those of the format.
 const (

@@ -1,6 +1,9 @@
 package pdf
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // closingBytes is how long startxref, its number and %%EOF may be together:
 // readers look for them in the last 1,024 bytes, and repair the file when they
@@ -23,6 +26,9 @@ func (f *File) Oddities(i int) ([]string, error) {
 	r, err := f.revision(i)
 	if err != nil {
 		return nil, err
+	}
+	if f.repaired != nil {
+		return slices.Concat(f.repaired.Ambiguities, f.repaired.Lost, f.repaired.Disputed), nil
 	}
 	w := oddities{f: f, end: r.End, last: sizeOf(f.sections[0])}
 	if r.closing > closingBytes {

@@ -25,7 +25,8 @@ type Revision struct {
 //
 // Each revision must close with a startxref that gives the place of its
 // section, and %%EOF, and sections must follow each other in the file as in
-// their chain; otherwise it is a [*MalformedError].
+// their chain; otherwise it is a [*MalformedError]. A file that was read by
+// repair is one revision.
 func (f *File) Revisions() ([]Revision, error) {
 	if err := f.findRevisions(); err != nil {
 		return nil, err
@@ -192,6 +193,7 @@ func (f *File) At(i int) (*File, error) {
 		header:    f.header,
 		sections:  slices.Clone(f.sections[r.first:]),
 		revisions: slices.Clone(f.revisions[:i+1]),
+		repaired:  f.repaired,
 	}
 	for k := range old.revisions {
 		old.revisions[k].first -= r.first

@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	windowSize  = 4096 // bytes read at once
-	windowCount = 4    // places of the file kept at the same time
+	windowSize  = 4096           // bytes read at once
+	longObject  = 8 * windowSize // of an object that is longer, and twice as much at a time from there on
+	windowCount = 4              // places of the file kept at the same time
 )
 
 // origin is what a File shares with those that At makes of it. Its address

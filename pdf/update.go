@@ -3,6 +3,7 @@ package pdf
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"hash/crc32"
 	"slices"
 	"strconv"
 )
@@ -13,6 +14,7 @@ import (
 type Update struct {
 	f       *File
 	next    uint64
+	stream  bool           // it ends with a cross-reference stream
 	objects []updateObject // in the order of the first Set
 	index   map[uint32]int
 }
@@ -20,13 +22,16 @@ type Update struct {
 type updateObject struct {
 	ref    Ref
 	o      Object
-	offset int64 // in the updated file
+	kind   uint8  // of its cross-reference entry
+	offset int64  // in the updated file; compressed: number of the object stream
+	place  uint32 // compressed: place in the object stream
 }
 
 // NewUpdate begins an update of f. The first object allocated has the number
 // after the highest that any section or the trailer's /Size knows.
 func NewUpdate(f *File) *Update {
 	u := &Update{f: f, index: map[uint32]int{}, next: 1}
+	u.stream = u.asStream()
 	for _, s := range f.sections {
 		u.reserve(s)
 		if s.hybrid != nil {
@@ -64,7 +69,7 @@ func (u *Update) Set(ref Ref, o Object) {
 	}
 	u.next = max(u.next, uint64(ref.Number)+1)
 	u.index[ref.Number] = len(u.objects)
-	u.objects = append(u.objects, updateObject{ref: ref, o: o})
+	u.objects = append(u.objects, updateObject{ref: ref, o: o, kind: entryInUse})
 }
 
 // Add is Alloc and Set.
@@ -81,14 +86,13 @@ func (u *Update) Add(o Object) Ref {
 // cross-reference table.
 func (u *Update) Room(objects int, bytes int64) error {
 	top := u.next - 1 + uint64(max(objects, 0))
-	newest := u.f.sections[0]
-	if newest.stream {
+	if u.stream {
 		top++ // the cross-reference stream is an object as well
 	}
 	if top > uint64(u.f.lim.ObjectNumber) {
 		return &LimitError{Limit: "ObjectNumber", Max: int64(u.f.lim.ObjectNumber), Offset: -1}
 	}
-	if end := u.f.src.size - u.f.base + max(bytes, 0); !newest.stream && (end < 0 || end > maxTableOffset) {
+	if end := u.f.src.size - u.f.base + max(bytes, 0); !u.stream && (end < 0 || end > maxTableOffset) {
 		return &LimitError{Limit: "cross-reference table offset", Max: maxTableOffset, Offset: u.f.src.size}
 	}
 	return nil
@@ -102,15 +106,23 @@ func (u *Update) Room(objects int, bytes int64) error {
 // The trailer keeps the entries of the newest one; the first element of /ID
 // stays and the second is derived from the update; when /ID is missing or no
 // array of strings, both are (a missing one stays missing in an encrypted file,
-// since keys depend on it). What [Update.Room] finds is a [*LimitError], and a
+// since keys depend on it). Of a file that was read by repair the section lists
+// every object, and there is no /Prev. What [Update.Room] finds is a [*LimitError], and a
 // stream of another file an [*UnsupportedError].
 //
 // In an encrypted file strings and streams are encrypted as those in the file
 // are; in one that cannot be decrypted they give the error of [File.Encryption].
 // A file with an integrity code (ISO/TS 32004) is an [*UnsupportedError], since
 // the update would break it.
-func (u *Update) Bytes() ([]byte, error) {
-	w := &writer{b: make([]byte, 0, u.estimate()), offset: u.f.src.size, record: true}
+func (u *Update) Bytes() ([]byte, error) { return u.BytesIn(nil) }
+
+// BytesIn is Bytes that lays the update out in the memory of room, as far as
+// that reaches: for who makes many updates and keeps none.
+func (u *Update) BytesIn(room []byte) ([]byte, error) {
+	if need := u.estimate(); cap(room) < need {
+		room = make([]byte, 0, need)
+	}
+	w := &writer{b: room[:0], offset: u.f.src.size, record: true}
 	if err := u.startLine(w); err != nil {
 		return nil, err
 	}
@@ -126,8 +138,11 @@ func (u *Update) Bytes() ([]byte, error) {
 	}
 	sorted := slices.Clone(u.objects)
 	slices.SortFunc(sorted, func(a, b updateObject) int { return int(int64(a.ref.Number) - int64(b.ref.Number)) })
+	if u.f.repaired != nil {
+		sorted = u.whole(sorted)
+	}
 	start := w.offset + int64(len(w.b)) - u.f.base
-	if newest.stream {
+	if u.stream {
 		err = u.writeStream(w, trailer, sorted, start)
 	} else {
 		err = u.writeTable(w, trailer, sorted)
@@ -230,7 +245,9 @@ func (u *Update) trailer(newest *section, body []byte) (Dict, error) {
 			d[k] = v
 		}
 	}
-	d["Prev"] = Integer(newest.start - u.f.base)
+	if u.f.repaired == nil {
+		d["Prev"] = Integer(newest.start - u.f.base)
+	}
 	if u.f.crypt != nil {
 		if u.f.crypt.integrity {
 			return nil, &UnsupportedError{Feature: "updating a file with an integrity code (ISO/TS 32004)"}
@@ -275,7 +292,11 @@ func (u *Update) newID(id Object, body []byte) (Array, error) {
 		keep = keep && ok
 		h.Write([]byte(s))
 	}
-	h.Write(body)
+	// The update counts by two checksums and its length, which cost a tenth of a
+	// digest: an identifier tells versions apart and protects nothing.
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(body))))
+	h.Write(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(body)))
+	h.Write(binary.BigEndian.AppendUint32(nil, crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))))
 	second := String(h.Sum(nil)[:16])
 	if keep {
 		return Array{old[0], second}, nil

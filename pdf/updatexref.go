@@ -3,6 +3,7 @@ package pdf
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 	"strconv"
 )
 
@@ -25,7 +26,7 @@ func (u *Update) writeTable(w *writer, trailer Dict, sorted []updateObject) erro
 			w.b = appendDigits(w.b, uint64(o.offset), 10)
 			w.b = append(w.b, ' ')
 			w.b = appendDigits(w.b, uint64(o.ref.Generation), 5)
-			w.b = append(w.b, " n \n"...)
+			w.b = append(w.b, ' ', "fn"[o.kind], ' ', '\n')
 		}
 	}
 	if len(sorted) == 0 {
@@ -53,9 +54,13 @@ func (u *Update) writeStream(w *writer, trailer Dict, sorted []updateObject, sta
 	if u.next > uint64(u.f.lim.ObjectNumber) {
 		return &LimitError{Limit: "ObjectNumber", Max: int64(u.f.lim.ObjectNumber), Offset: -1}
 	}
-	own := updateObject{ref: Ref{Number: uint32(u.next)}, offset: start}
+	own := updateObject{ref: Ref{Number: uint32(u.next)}, kind: entryInUse, offset: start}
 	sorted = append(sorted, own)
 	width := max(4, (bits.Len64(uint64(start))+7)/8) // start is the highest offset
+	last := 2
+	if slices.ContainsFunc(sorted, func(o updateObject) bool { return o.place > 65535 }) {
+		last = 4
+	}
 	index := Array{}
 	var data []byte
 	for _, run := range runs(sorted) {
@@ -63,13 +68,18 @@ func (u *Update) writeStream(w *writer, trailer Dict, sorted []updateObject, sta
 		for _, o := range run {
 			var v [8]byte
 			binary.BigEndian.PutUint64(v[:], uint64(o.offset))
-			data = append(data, entryInUse)
+			data = append(data, o.kind)
 			data = append(data, v[8-width:]...)
-			data = binary.BigEndian.AppendUint16(data, o.ref.Generation)
+			third := uint32(o.ref.Generation)
+			if o.kind == entryCompressed {
+				third = o.place
+			}
+			binary.BigEndian.PutUint32(v[4:], third)
+			data = append(data, v[8-last:]...)
 		}
 	}
 	trailer["Type"] = Name("XRef")
-	trailer["W"] = Array{Integer(1), Integer(width), Integer(2)}
+	trailer["W"] = Array{Integer(1), Integer(width), Integer(last)}
 	trailer["Index"] = index
 	trailer["Size"] = Integer(own.ref.Number) + 1
 	w.b = strconv.AppendUint(w.b, uint64(own.ref.Number), 10)

@@ -14,12 +14,38 @@
 // # Keys
 //
 // A [Credential] takes any [crypto.Signer]: RSA of 2048 bits and more (PKCS #1
-// v1.5 or PSS), ECDSA P-256, P-384 and P-521, Ed25519. The key is used exactly
+// v1.5 or PSS), ECDSA P-256, P-384 and P-521, Ed25519, and ML-DSA in programs
+// built with Go 1.27 or later. The key is used exactly
 // once for a document, and the signature is checked with the certificate's
 // public key before it is embedded. When the key is somewhere else,
 // [Document.Prepare] gives the message to be signed and [Prepared.Finish] takes
-// the signature, possibly in another process; a seal key that is somewhere
-// else is served by [Document.NewSeal] before that.
+// the signature, possibly in another process ([Prepared.WriteTo], [ReadPrepared]);
+// a seal key that is somewhere else is served by [Document.NewSeal] before that.
+//
+// Package sign/pkcs11 makes a signer of keys in tokens, package sign/remote one of
+// keys in services. Both are [ContextSigner]s: a caller whose context ends does not
+// wait for them.
+//
+// # Many documents
+//
+// [Batch] stamps any number of documents from a ledger, several at a time, so that a
+// key with latency is never idle. Run again after a crash it goes on where it was.
+//
+// # Kinds of signature
+//
+// A signature is an approval signature that permits whatever the document permits;
+// with [Options.Certify] it is the author's certification, which must come first.
+// What earlier certifications and locks forbid is refused by [Open]: a new field is
+// locked like any other (see [FieldError]). [Options.Profile] has a form for old
+// consumers.
+//
+// # Tagged documents
+//
+// The new widget of a tagged document gets its place in the structure tree, and
+// words that are read aloud for it, so that PDF/UA files stay what they are. Trees
+// of documents with earlier signatures, and those that are broken or larger than
+// any honest one, are left alone; [Document.Warnings] tells of the latter. An
+// existing field has the place that its author gave it.
 //
 // # Timestamps
 //
@@ -44,7 +70,8 @@
 //
 // # What is left out
 //
-// Broken files are refused and not repaired. Encrypted files are
+// Broken files are refused; [Options.AllowRepair] stamps those whose cross-reference
+// data alone is broken. Encrypted files are
 // stamped as far as their author permits and a password opens them; those
 // encrypted for certificates, or with an integrity code (ISO/TS 32004), are
 // refused.

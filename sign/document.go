@@ -20,15 +20,20 @@ import (
 type Document struct {
 	r        io.ReaderAt
 	file     *pdf.File
+	repair   pdf.Repair // how it is read
 	opt      Options
 	key      *seal.Key  // public seal key; nil without a stamp
 	place    *placement // nil when invisible
 	form     *form
 	fill     *existing // the field to be filled; nil makes a new one
+	first    bool      // the document was looked through and has no signature
+	empty    bool      // the signature is invisible and has an appearance all the same
 	warnings []string
 	plan     *plan
 	digest   *[sha256.Size]byte // once known
 	state    hash.Hash          // SHA-256 after the whole source, with digest
+	// beforeKey is called when the document waits for nothing but its key; nil: not.
+	beforeKey func()
 }
 
 // Open reads what a signature needs of the source and refuses whatever can be
@@ -37,10 +42,13 @@ type Document struct {
 //   - pdf.ErrNotPDF, pdf.ErrDamaged, pdf.ErrEncrypted (the password does not
 //     open the file) and the limits of package pdf;
 //   - *[AccessError]: the author of an encrypted file does not permit it;
+//   - *[RepairError]: [Options.AllowRepair] does not help this damaged file;
 //   - [ErrAmbiguous]: readers disagree about the file;
 //   - [ErrCertified]: a stamp would break the author's certification;
+//   - *[CertificationError]: it cannot be certified, since it is signed;
 //   - *pdf.PageRangeError: no such page;
-//   - *[FieldError]: the field that is to be filled is not there, or not empty;
+//   - *[FieldError]: the field that is to be filled is not there, or not empty, or
+//     an earlier signature locks the field, be it new or there;
 //   - *[PlacementError]: the stamp is outside its page, empty or too small, or
 //     its anchor text or a free spot is not found;
 //   - *[StampError]: the stamp itself cannot be made.
@@ -52,30 +60,46 @@ func Open(r io.ReaderAt, size int64, opt *Options) (*Document, error) {
 	if opt != nil {
 		d.opt = *opt
 	}
-	if err := d.openFile(size); err != nil {
-		return nil, err
+	err := d.preflight(size)
+	if d.opt.AllowRepair && damaged(err) {
+		return openRepaired(r, size, &d.opt, err)
 	}
-	if err := d.readExisting(); err != nil {
-		return nil, err
-	}
-	if err := d.checkPermission(); err != nil {
-		return nil, err
-	}
-	if err := d.checkStamp(size); err != nil {
-		return nil, err
-	}
-	if err := d.opt.Timestamp.check(); err != nil {
-		return nil, err
-	}
-	if err := d.lay(); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
+// preflight makes every check and the plan.
+func (d *Document) preflight(size int64) error {
+	if err := d.openFile(size); err != nil {
+		return err
+	}
+	if err := d.readExisting(); err != nil {
+		return err
+	}
+	if err := d.checkPermission(); err != nil {
+		return err
+	}
+	if err := d.checkCertify(); err != nil {
+		return err
+	}
+	if err := d.checkStamp(size); err != nil {
+		return err
+	}
+	if err := d.opt.Timestamp.check(); err != nil {
+		return err
+	}
+	if err := d.opt.Profile.check(); err != nil {
+		return err
+	}
+	d.empty = d.needsAppearance()
+	return d.lay()
+}
+
 // openFile reads what every update needs.
 func (d *Document) openFile(size int64) (err error) {
-	if d.file, err = pdf.Open(d.r, size, &pdf.Options{Limits: d.opt.Limits, Password: d.opt.Password}); err != nil {
+	if d.file, err = pdf.Open(d.r, size, &pdf.Options{Limits: d.opt.Limits, Password: d.opt.Password, Repair: d.repair}); err != nil {
 		return err
 	}
 	if err := d.checkAccess(); err != nil {
@@ -84,8 +108,10 @@ func (d *Document) openFile(size int64) (err error) {
 	if err := d.checkHeader(); err != nil {
 		return err
 	}
-	d.form, err = readForm(d.file)
-	return err
+	if d.form, err = readForm(d.file); err != nil {
+		return err
+	}
+	return d.checkRepaired()
 }
 
 // lay finds the place and makes the plan.
@@ -182,7 +208,13 @@ func (d *Document) Sign(ctx context.Context, w io.Writer, cred *Credential, is I
 	if err != nil {
 		return nil, err
 	}
-	update, res, err := d.sign(ctx, h, cred, is)
+	var room []byte
+	if d.opt.Timestamp == nil { // whose error may keep the update
+		shared := updates.Get().(*[updateRoom]byte)
+		defer updates.Put(shared)
+		room = shared[:]
+	}
+	update, res, err := d.sign(ctx, h, cred, is, room)
 	if err != nil {
 		return nil, err
 	}
@@ -202,21 +234,25 @@ func (d *Document) Update(ctx context.Context, cred *Credential, is Issue) ([]by
 	if err != nil {
 		return nil, nil, err
 	}
-	return d.sign(ctx, h, cred, is)
+	return d.sign(ctx, h, cred, is, nil)
 }
 
-func (d *Document) sign(ctx context.Context, h hash.Hash, cred *Credential, is Issue) ([]byte, *Result, error) {
+// sign gives the update, which is in room if that is large enough.
+func (d *Document) sign(ctx context.Context, h hash.Hash, cred *Credential, is Issue, room []byte) ([]byte, *Result, error) {
 	if t := d.opt.Timestamp; t != nil && t.Authority == nil {
 		return nil, nil, &StampError{What: "no authority is given for its timestamp"}
 	}
-	p, err := d.prepare(h, cred, is)
+	p, err := d.prepare(ctx, h, cred, is, room)
 	if err != nil {
 		return nil, nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	signature, err := cred.template.Sign(cred.signer, p.Attributes)
+	if d.beforeKey != nil {
+		d.beforeKey()
+	}
+	signature, err := p.template(cred).Sign(withContext(ctx, cred.signer), p.Attributes)
 	if err != nil {
 		return nil, nil, fmt.Errorf("sign: %w", err)
 	}

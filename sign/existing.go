@@ -3,14 +3,14 @@ package sign
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/seed-574216e4/meterai/pdf"
 )
 
-// A FieldError reports a signature field that cannot be filled.
+// A FieldError reports a signature field that cannot be filled, or that must not
+// be added since an earlier signature locks it.
 type FieldError struct {
-	Name string // fully qualified, as asked for
+	Name string // fully qualified, as asked for; of a stamp's new field what stands before its serial number
 	What string
 }
 
@@ -183,36 +183,4 @@ func (e *existing) lockReference(catalog pdf.Ref) pdf.Array {
 	return pdf.Array{pdf.Dict{
 		"Type": pdf.Name("SigRef"), "TransformMethod": pdf.Name("FieldMDP"), "TransformParams": params, "Data": catalog,
 	}}
-}
-
-// fieldMDP refuses to fill a field that an earlier signature has locked.
-func (d *Document) fieldMDP(ref pdf.Dict) error {
-	method, err := d.file.Name(ref["TransformMethod"])
-	if err != nil || method != "FieldMDP" || d.fill == nil {
-		return err
-	}
-	params, err := d.file.Dict(ref["TransformParams"])
-	if err != nil {
-		return err
-	}
-	action, err := d.file.Name(params["Action"])
-	if err != nil {
-		return err
-	}
-	fields, err := d.file.Array(params["Fields"])
-	if err != nil {
-		return err
-	}
-	listed := false
-	for _, o := range fields {
-		name, err := d.file.Text(o)
-		if err != nil {
-			return err
-		}
-		listed = listed || name == d.opt.Field || strings.HasPrefix(d.opt.Field, name+".")
-	}
-	if action == "All" || action == "Include" && listed || action == "Exclude" && !listed {
-		return &FieldError{d.opt.Field, "is locked by an earlier signature"}
-	}
-	return nil
 }

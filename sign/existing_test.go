@@ -134,7 +134,10 @@ func TestLockedField(t *testing.T) {
 }
 
 // addSecond appends another empty field, named second.
-func addSecond(t testing.TB, src []byte) []byte {
+func addSecond(t testing.TB, src []byte) []byte { return addNamed(t, src, "second") }
+
+// addNamed appends an empty and invisible field.
+func addNamed(t testing.TB, src []byte, name string) []byte {
 	t.Helper()
 	f, err := pdf.Open(bytes.NewReader(src), int64(len(src)), nil)
 	require.NoError(t, err)
@@ -143,7 +146,7 @@ func addSecond(t testing.TB, src []byte) []byte {
 	catalog, err := f.Catalog()
 	require.NoError(t, err)
 	u := pdf.NewUpdate(f)
-	field := u.Add(pdf.Dict{"FT": pdf.Name("Sig"), "T": pdf.TextString("second"), "Type": pdf.Name("Annot"), "Subtype": pdf.Name("Widget"),
+	field := u.Add(pdf.Dict{"FT": pdf.Name("Sig"), "T": pdf.TextString(name), "Type": pdf.Name("Annot"), "Subtype": pdf.Name("Widget"),
 		"Rect": pdf.Rect{}.Array()})
 	c, m := maps.Clone(catalog), maps.Clone(form)
 	m["Fields"] = append(form["Fields"].(pdf.Array), field)

@@ -152,6 +152,7 @@ func (x *extender) addTimestamp(ctx context.Context) error {
 	if err := d.openFile(size); err != nil {
 		return err
 	}
+	d.opt.Page = d.orderedPage()
 	if err := d.lay(); err != nil {
 		return err
 	}

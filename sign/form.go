@@ -2,10 +2,8 @@ package sign
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/seed-574216e4/meterai/pdf"
-	"github.com/seed-574216e4/meterai/serial"
 )
 
 // A form is what the source says about its interactive form and its
@@ -89,90 +87,6 @@ func (d *Document) checkAccess() error {
 		return &AccessError{Permissions: e.Permissions, Need: need}
 	}
 	return nil
-}
-
-// checkPermission refuses a document whose certification the stamp would
-// break, at least for some readers.
-func (d *Document) checkPermission() error {
-	if !d.form.signed() {
-		return nil
-	}
-	perms, err := d.file.Dict(d.form.catalog["Perms"])
-	if err != nil {
-		return fmt.Errorf("sign: permissions: %w", err)
-	}
-	if perms["DocMDP"] != nil {
-		if err := d.checkDocMDP(perms["DocMDP"]); err != nil {
-			return err
-		}
-	}
-	return d.file.Fields(func(f *pdf.Field) error {
-		if f.Type != "Sig" || f.Value == nil {
-			return nil
-		}
-		if text, ok := strings.CutPrefix(f.Name, stampField); ok && d.opt.Stamp != nil {
-			if n, err := serial.Parse(text); err == nil {
-				d.warn("the document carries stamp " + n.Grouped() + " already")
-			}
-		}
-		return d.checkDocMDP(f.Value)
-	})
-}
-
-// checkDocMDP looks for a DocMDP transform among a signature's references
-// (ISO 32000-2, 12.8.2.2).
-func (d *Document) checkDocMDP(signature pdf.Object) error {
-	dict, err := d.file.Dict(signature)
-	if err != nil {
-		return fmt.Errorf("sign: earlier signature: %w", err)
-	}
-	refs, err := d.file.Array(dict["Reference"])
-	if err != nil {
-		return fmt.Errorf("sign: earlier signature: %w", err)
-	}
-	for _, o := range refs {
-		p, err := d.docMDP(o)
-		if err != nil {
-			return fmt.Errorf("sign: earlier signature: %w", err)
-		}
-		switch p {
-		case 1:
-			return ErrCertified
-		case 2, 3:
-			if d.fill != nil {
-				continue
-			}
-			if !d.opt.AllowCertified {
-				return fmt.Errorf("%w: with P = %d readers disagree on new signature fields", ErrCertified, p)
-			}
-			d.warn("the document is certified: some readers will say that the new signature field broke the certification")
-		}
-	}
-	return nil
-}
-
-// docMDP gives the permission of one signature reference dictionary; 0 when it
-// is no DocMDP transform. The default is 2.
-func (d *Document) docMDP(o pdf.Object) (int64, error) {
-	ref, err := d.file.Dict(o)
-	if err != nil {
-		return 0, err
-	}
-	if err := d.fieldMDP(ref); err != nil {
-		return 0, err
-	}
-	method, err := d.file.Name(ref["TransformMethod"])
-	if err != nil || method != "DocMDP" {
-		return 0, err
-	}
-	params, err := d.file.Dict(ref["TransformParams"])
-	if err != nil {
-		return 0, err
-	}
-	if params["P"] == nil {
-		return 2, nil
-	}
-	return d.file.Int(params["P"])
 }
 
 func (d *Document) warn(s string) {

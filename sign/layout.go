@@ -1,6 +1,7 @@
 package sign
 
 import (
+	"context"
 	"encoding/hex"
 	"maps"
 	"time"
@@ -27,29 +28,39 @@ const byteRangeRoom = 3 * 20
 type plan struct {
 	update                       *pdf.Update
 	signature, field, appearance pdf.Ref
+	tags                         *tagging // nil when the widget gets no place in a structure tree
 }
 
 func (d *Document) newPlan() (*plan, error) {
 	u := pdf.NewUpdate(d.file)
-	p := &plan{update: u, signature: u.Alloc()}
+	p := &plan{update: u, signature: u.Alloc(), tags: d.readTags()}
 	if d.fill == nil {
 		p.field = u.Alloc()
 	}
-	if d.opt.Stamp != nil {
+	switch {
+	case d.opt.Stamp != nil:
 		p.appearance = u.Alloc()
+	case d.empty:
+		p.appearance = u.Add(emptyAppearance())
 	}
 	catalog := cloneDict(d.form.catalog)
 	changed := false
 	switch {
 	case d.fill == nil:
-		if err := d.place.addWidget(u, d.file, p.field); err != nil {
+		if err := d.place.addWidget(u, d.file, p.field, p.tags != nil); err != nil {
+			return nil, err
+		}
+		if err := p.tags.put(u, d.file, p.field, d.place.page.Ref); err != nil {
 			return nil, err
 		}
 		changed = d.form.addField(u, catalog, p.field)
 	case d.form.flags&3 != 3:
 		changed = d.form.set(u, catalog, cloneDict(d.form.dict))
 	}
-	changed = declareExtension(d.file, catalog) || changed
+	if d.opt.Profile == PAdES {
+		changed = declareExtension(d.file, catalog) || changed
+	}
+	changed = d.opt.Certify.permit(catalog, p.signature) || changed
 	if changed {
 		u.Set(d.file.CatalogRef(), catalog)
 	}
@@ -58,21 +69,29 @@ func (d *Document) newPlan() (*plan, error) {
 }
 
 // layout makes the update of one signature: what the plan has, and field and
-// widget, appearance and signature dictionary.
-func (d *Document) layout(cred *Credential, is Issue) (*layout, error) {
+// widget, appearance and signature dictionary. It is in room if that is large
+// enough.
+func (d *Document) layout(ctx context.Context, cred *Credential, is Issue, room []byte) (*layout, error) {
 	l := &layout{room: d.opt.Timestamp.room(), result: Result{Number: is.Number, Time: is.Time, SourceLength: d.file.Size(), SourceDigest: *d.digest}}
-	contents := &pdf.Reserved{Size: 2*cred.contentsSize(l.room) + 2, Hex: true}
+	contents := &pdf.Reserved{Size: 2*contentsSize(d.template(cred, is), l.room) + 2, Hex: true}
 	byteRange := &pdf.Reserved{Size: byteRangeRoom}
 	dict := d.signatureDict(is, contents, byteRange)
 	l.result.Field = d.fieldName(is)
 	widget := pdf.Dict{}
 	if d.fill == nil {
 		widget = d.widget(l.result.Field)
-	} else if lock := d.fill.lockReference(d.file.CatalogRef()); lock != nil {
-		dict["Reference"] = lock
+		d.describe(widget, is)
+		if d.empty {
+			widget["AP"] = pdf.Dict{"N": d.plan.appearance}
+		}
+	}
+	if refs := d.references(); refs != nil {
+		dict["Reference"] = refs
 	}
 	if d.opt.Stamp != nil {
-		if err := d.addStamp(is, dict, widget, &l.result); err != nil {
+		content := appearances.Get().(*[contentRoom]byte)
+		defer appearances.Put(content)
+		if err := d.addStamp(ctx, is, dict, widget, content[:0], &l.result); err != nil {
 			return nil, err
 		}
 	}
@@ -83,7 +102,7 @@ func (d *Document) layout(cred *Credential, is Issue) (*layout, error) {
 		d.plan.update.Set(d.plan.field, widget)
 	}
 	var err error
-	if l.update, err = d.plan.update.Bytes(); err != nil {
+	if l.update, err = d.plan.update.BytesIn(room); err != nil {
 		return nil, err
 	}
 	l.close(contents, byteRange)
@@ -110,7 +129,7 @@ func (d *Document) signatureDict(is Issue, contents, byteRange *pdf.Reserved) pd
 	dict := pdf.Dict{
 		"Type":      pdf.Name("Sig"),
 		"Filter":    pdf.Name("Adobe.PPKLite"),
-		"SubFilter": pdf.Name("ETSI.CAdES.detached"),
+		"SubFilter": d.opt.Profile.subFilter(),
 		"Contents":  contents,
 		"ByteRange": pdf.Array{pdf.Integer(0), byteRange},
 		"M":         pdf.String(pdfTime(is.Time)),
@@ -143,6 +162,19 @@ func (d *Document) widget(name string) pdf.Dict {
 		"P":       d.place.page.Ref,
 		"V":       d.plan.signature,
 	}
+}
+
+// needsAppearance says whether an invisible signature gets an empty appearance:
+// PDF/A-1 wants one of every field (ISO 19005-1, 6.9). Files of PDF/A have metadata.
+func (d *Document) needsAppearance() bool {
+	return d.opt.Stamp == nil && d.fill == nil && d.form.catalog["Metadata"] != nil
+}
+
+// emptyAppearance is a form XObject that draws nothing.
+func emptyAppearance() *pdf.Stream {
+	return &pdf.Stream{Dict: pdf.Dict{
+		"Type": pdf.Name("XObject"), "Subtype": pdf.Name("Form"), "BBox": pdf.Rect{}.Array(), "Resources": pdf.Dict{},
+	}}
 }
 
 // stampField begins the name of a stamp's field, before its serial number.

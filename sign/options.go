@@ -51,6 +51,12 @@ type Options struct {
 	Reason string
 	// Timestamp asks for a signature timestamp, level B-T; nil makes level B-B.
 	Timestamp *Timestamp
+	// Profile is the form of the signature; zero is PAdES.
+	Profile Profile
+	// Certify makes a certification signature, which must be the first of the
+	// document; nil makes an approval signature, which permits all that the
+	// document permits.
+	Certify *Certification
 	// Location and Contact fill the entries of those names when not empty.
 	Location, Contact string
 	// AllowCertified stamps a document that its author certified with form
@@ -63,6 +69,13 @@ type Options struct {
 	// byte: some readers count offsets from the header, others from the first
 	// byte, so a signature of it is good in some and broken in others.
 	AllowAmbiguous bool
+	// AllowRepair signs a file whose cross-reference data is missing or wrong, as a
+	// search for its objects reads it (see package pdf). Readers may have shown
+	// another document before: the warnings say so, and where it is known that they
+	// differ AllowAmbiguous must be set too. The update lists every object anew, so
+	// that all readers open the signed document and see the same. A file that is
+	// signed already is refused. For other files the option changes nothing.
+	AllowRepair bool
 	// Password opens an encrypted source, see pdf.Options; the update is then
 	// encrypted as the source is. With the owner password the source's
 	// permissions do not count. Empty opens what has no user password.

@@ -143,14 +143,19 @@ func (p *placement) check(s *Stamp) error {
 }
 
 // addWidget appends the widget to the page's annotations. The page gets an
-// array of its own: one that is an object may be shared with other pages.
-func (p *placement) addWidget(u *pdf.Update, f *pdf.File, widget pdf.Ref) error {
+// array of its own: one that is an object may be shared with other pages. In a
+// tagged document the annotations of a page are walked through in the order of the
+// structure (ISO 14289-1, 7.18.3), unless the page says otherwise of those it has.
+func (p *placement) addWidget(u *pdf.Update, f *pdf.File, widget pdf.Ref, tagged bool) error {
 	annots, err := f.Annotations(p.page)
 	if err != nil {
 		return err
 	}
 	page := cloneDict(p.page.Dict)
 	page["Annots"] = append(annots[:len(annots):len(annots)], widget)
+	if tagged && (page["Tabs"] == nil || len(annots) == 0) {
+		page["Tabs"] = pdf.Name("S")
+	}
 	u.Set(p.page.Ref, page)
 	return nil
 }

@@ -16,9 +16,10 @@ import (
 // preparedVersion is the version of the JSON form of [Prepared].
 const preparedVersion = 1
 
-// A Prepared document lacks nothing but the signature's value. It marshals to
-// JSON (bytes as base64, digests in hexadecimal), of a size that does not depend
-// on the source, and holds no secret. Finish notices when it was changed.
+// A Prepared document lacks nothing but the signature's value. It can be kept in a
+// file ([Prepared.WriteTo], [ReadPrepared]) of a size that does not depend on the
+// source and without secrets, and also marshals to JSON. Finish notices when it was
+// changed.
 type Prepared struct {
 	Version     int
 	Certificate Digest // SHA-256 of the signing certificate
@@ -41,17 +42,17 @@ func (d *Document) Prepare(ctx context.Context, cred *Credential, is Issue) (*Pr
 	if err != nil {
 		return nil, err
 	}
-	return d.prepare(h, cred, is)
+	return d.prepare(ctx, h, cred, is, nil)
 }
 
 // prepare lays the update out and closes the signature's digest; h is the
-// state after the source.
-func (d *Document) prepare(h hash.Hash, cred *Credential, is Issue) (*Prepared, error) {
+// state after the source. The update is in room if that is large enough.
+func (d *Document) prepare(ctx context.Context, h hash.Hash, cred *Credential, is Issue, room []byte) (*Prepared, error) {
 	is = is.withTime()
 	if is.Time.Unix() < 0 || is.Time.Year() > 9999 {
 		return nil, &StampError{What: "the time does not fit a date of PDF"}
 	}
-	l, err := d.layout(cred, is)
+	l, err := d.layout(ctx, cred, is, room)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +61,7 @@ func (d *Document) prepare(h hash.Hash, cred *Credential, is Issue) (*Prepared, 
 	return &Prepared{
 		Version:     preparedVersion,
 		Certificate: sha256.Sum256(cred.Certificate().Raw),
-		Attributes:  cred.template.SignedAttributes(h.Sum(nil)),
+		Attributes:  d.template(cred, is).SignedAttributes(h.Sum(nil)),
 		Update:      l.update,
 		Contents:    l.contents,
 		Size:        l.size,
@@ -123,7 +124,7 @@ func (p *Prepared) FinishTimestamped(ctx context.Context, w io.Writer, r io.Read
 	}
 	signed.Write(p.Update[:p.Contents])
 	signed.Write(p.Update[p.Contents+p.Size:])
-	if !bytes.Equal(cred.template.SignedAttributes(signed.Sum(nil)), p.Attributes) {
+	if !bytes.Equal(p.template(cred).SignedAttributes(signed.Sum(nil)), p.Attributes) {
 		return nil, &PreparedError{What: "the update is not the one that was signed"}
 	}
 	if _, err := w.Write(done.Update); err != nil {
@@ -139,6 +140,13 @@ func (p *Prepared) check(cred *Credential) error {
 		return &PreparedError{What: fmt.Sprintf("version %d, want %d", p.Version, preparedVersion)}
 	case p.Certificate != sha256.Sum256(cred.Certificate().Raw):
 		return &PreparedError{What: "it was made for another certificate"}
+	}
+	return p.consistent()
+}
+
+// consistent says whether offsets and lengths fit the update.
+func (p *Prepared) consistent() error {
+	switch {
 	case p.Contents < 0 || p.Size < 2 || p.Contents > len(p.Update)-p.Size,
 		p.Update[p.Contents] != '<' || p.Update[p.Contents+p.Size-1] != '>',
 		p.Result.Length != p.Result.SourceLength+int64(len(p.Update)):
@@ -164,7 +172,7 @@ func (p *Prepared) checkTimestamp(t *Timestamp) error {
 
 // embed puts the CMS with its timestamp, which may be nil, into the update.
 func (p *Prepared) embed(cred *Credential, signature []byte, token *tsa.Token) error {
-	der, err := cred.template.Finish(p.Attributes, signature, unsigned(token)...)
+	der, err := p.template(cred).Finish(p.Attributes, signature, unsigned(token)...)
 	if err != nil {
 		return fmt.Errorf("sign: %w", err)
 	}

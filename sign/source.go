@@ -15,6 +15,12 @@ const copyBuffer = 128 << 10
 // buffers saves the garbage collector a buffer for every document.
 var buffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
 
+// updateRoom holds the update of a visible stamp with a usual certificate chain.
+const updateRoom = 64 << 10
+
+// updates does the same for updates that are written at once.
+var updates = sync.Pool{New: func() any { return new([updateRoom]byte) }}
+
 // copySource passes the whole source through the hashes and to w, in one pass.
 func copySource(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, hashes ...hash.Hash) error {
 	room := buffers.Get().(*[copyBuffer]byte)

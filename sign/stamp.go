@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/seed-574216e4/meterai/pdf"
 	"github.com/seed-574216e4/meterai/sign/internal/artwork"
@@ -14,6 +15,9 @@ const maxSource = 1<<40 - 1 // bytes of the document, five bytes in the seal
 
 // contentRoom is a little more than the appearance of a stamp takes, in bytes.
 const contentRoom = 28 << 10
+
+// appearances saves the garbage collector an appearance for every document.
+var appearances = sync.Pool{New: func() any { return new([contentRoom]byte) }}
 
 // digits stands for the number of a seal without TLVs: 0x01 and 130 bytes always
 // make 314 digits.
@@ -119,41 +123,47 @@ func (d *Document) newSeal(is Issue) (*seal.Seal, error) {
 
 // sealed gives the encoded seal: the caller's, if it is for this document and
 // issue and verifies, else a new one.
-func (d *Document) sealed(is Issue) ([]byte, error) {
+func (d *Document) sealed(ctx context.Context, is Issue) ([]byte, error) {
 	want, err := d.newSeal(is)
 	if err != nil {
 		return nil, err
 	}
-	if is.Seal == nil {
-		if d.opt.Stamp.Seal == nil {
-			return nil, &StampError{What: "no seal was given", Err: ErrNoKey}
-		}
-		encoded, err := want.SignWith(d.key, d.opt.Stamp.Seal)
-		if err != nil {
-			return nil, &StampError{What: "seal", Err: err}
-		}
-		return encoded, nil
+	if is.Seal != nil {
+		return is.Seal, d.checkSeal(is.Seal, want)
 	}
-	got, err := seal.Parse(is.Seal)
+	if d.opt.Stamp.Seal == nil {
+		return nil, &StampError{What: "no seal was given", Err: ErrNoKey}
+	}
+	encoded, err := want.SignWith(d.key, withContext(ctx, d.opt.Stamp.Seal))
 	if err != nil {
 		return nil, &StampError{What: "seal", Err: err}
 	}
-	if got.Specimen != want.Specimen || got.Serial != want.Serial || !got.Issued.Equal(want.Issued) || got.Value != want.Value ||
-		got.DocumentLength != want.DocumentLength || got.DocumentDigest != want.DocumentDigest {
-		return nil, &StampError{What: "the seal given was made for something else"}
-	}
-	if len(got.Extra) > 0 {
-		return nil, &StampError{What: "the seal given has extra fields, which make another symbol"}
-	}
-	if err := got.Verify(d.key); err != nil {
-		return nil, &StampError{What: "seal", Err: err}
-	}
-	return is.Seal, nil
+	return encoded, nil
 }
 
-// addStamp makes the seal and its appearance and names both in the dictionaries.
-func (d *Document) addStamp(is Issue, signature, widget pdf.Dict, res *Result) error {
-	encoded, err := d.sealed(is)
+// checkSeal says whether a seal that the caller brought is the one wanted.
+func (d *Document) checkSeal(encoded []byte, want *seal.Seal) error {
+	got, err := seal.Parse(encoded)
+	if err != nil {
+		return &StampError{What: "seal", Err: err}
+	}
+	if got.Specimen != want.Specimen || got.Serial != want.Serial || !got.Issued.Equal(want.Issued) || got.Value != want.Value ||
+		got.DocumentLength != want.DocumentLength || got.DocumentDigest != want.DocumentDigest {
+		return &StampError{What: "the seal given was made for something else"}
+	}
+	if len(got.Extra) > 0 {
+		return &StampError{What: "the seal given has extra fields, which make another symbol"}
+	}
+	if err := got.Verify(d.key); err != nil {
+		return &StampError{What: "seal", Err: err}
+	}
+	return nil
+}
+
+// addStamp makes the seal and its appearance and names both in the
+// dictionaries. The appearance is in room until the update is written.
+func (d *Document) addStamp(ctx context.Context, is Issue, signature, widget pdf.Dict, room []byte, res *Result) error {
+	encoded, err := d.sealed(ctx, is)
 	if err != nil {
 		return err
 	}
@@ -167,7 +177,7 @@ func (d *Document) addStamp(is Issue, signature, widget pdf.Dict, res *Result) e
 	}
 	in := d.opt.Stamp.artwork(d.place.width, d.place.height)
 	in.Symbol, in.Serial = symbol, is.Number
-	content, err := artwork.Append(make([]byte, 0, contentRoom), in)
+	content, err := artwork.Append(room, in)
 	if err != nil {
 		return &StampError{What: "appearance", Err: err}
 	}

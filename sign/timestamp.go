@@ -91,17 +91,17 @@ func (t *Timestamp) room() int {
 }
 
 // contentsSize bounds the CMS, in bytes, with a token of up to room bytes.
-func (c *Credential) contentsSize(room int) int {
+func contentsSize(t *cms.Template, room int) int {
 	if room == 0 {
-		return c.template.MaxSize()
+		return t.MaxSize()
 	}
-	return c.template.MaxSizeTimestamped(room)
+	return t.MaxSizeTimestamped(room)
 }
 
 // complete checks the signature, gets its timestamp if one was prepared for, and
 // puts both into the update.
 func (p *Prepared) complete(ctx context.Context, cred *Credential, signature []byte, t *Timestamp) error {
-	if err := cred.template.Check(p.Attributes, signature); err != nil {
+	if err := p.template(cred).Check(p.Attributes, signature); err != nil {
 		return fmt.Errorf("sign: the signature is not the certificate's: %w", err)
 	}
 	if t == nil {

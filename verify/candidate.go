@@ -128,6 +128,9 @@ func (c *candidate) ownGap(doc *document) error {
 
 // place finds the revision that the range ends.
 func (c *candidate) place(doc *document) error {
+	if doc.placeRepaired(c) {
+		return nil
+	}
 	i, err := doc.revisionEndingAt(c.rng.end)
 	if err != nil {
 		return err

@@ -47,7 +47,7 @@ func (d *document) collect() error {
 	if last > 0 {
 		return d.collectFields(0, known)
 	}
-	return nil
+	return d.collectUnreached(known)
 }
 
 func (d *document) add(c *candidate) error {
@@ -136,7 +136,7 @@ func (d *document) fieldValue(i int, fd *pdf.Field) (*candidate, placeKey, error
 // the final document reaches. Revisions are taken from the newest back: the
 // newest state of what final names is known already.
 func (d *document) collectOrphans(i int, known map[placeKey]*candidate, final map[pdf.Ref]bool) error {
-	changed, err := d.f.Changed(i)
+	changed, err := d.changed(i)
 	if err != nil {
 		return err
 	}
@@ -280,6 +280,10 @@ func algorithmName(si *cms.SignerInfo) string {
 		"1.2.840.10045.4.3.4":   "ECDSA with SHA-512",
 		"1.3.101.112":           "Ed25519",
 		"1.3.101.113":           "Ed448",
+
+		"2.16.840.1.101.3.4.3.17": "ML-DSA-44",
+		"2.16.840.1.101.3.4.3.18": "ML-DSA-65",
+		"2.16.840.1.101.3.4.3.19": "ML-DSA-87",
 	}
 	name, ok := names[oid]
 	if !ok {

@@ -19,6 +19,7 @@ type step struct {
 	annots  []string // annotations that were added or removed and are no signature fields
 	covers  []string // what is to be said of annotations that can cover content
 	unclear string   // what about it could not be told
+	setup   []string // what only a stamp may bring along, and not after another signature
 	between string   // what lies before the stamp that it holds and after the revision before
 	hides   string   // how much of its page that stamp covers, when it is too much
 	own     []string // what is more than the stamp that it holds may change
@@ -63,7 +64,7 @@ func (d *document) steps(ctx context.Context, base int) ([]step, error) {
 	changed := make([][]pdf.Change, len(d.revs))
 	for i := base + 1; i < len(d.revs); i++ {
 		var err error
-		if changed[i], err = d.f.Changed(i); err != nil {
+		if changed[i], err = d.changed(i); err != nil {
 			return nil, err
 		}
 	}
@@ -95,6 +96,7 @@ func (d *document) weigh(c *candidate, steps []step) {
 		return
 	}
 	c.perms = permissionsOf(f, c.dict, c.fieldRef)
+	c.Certified = c.certification(f)
 	if c.perms.bad != "" {
 		c.fail(FormatFailure, c.perms.bad)
 	}
@@ -149,7 +151,7 @@ func (d *document) weighStep(c *candidate, i int, s *step, modified func(string,
 	if c.Field != "" {
 		who = "the signature in " + c.Field
 	}
-	reasons := s.reasons
+	reasons := slices.Concat(s.reasons, s.setup)
 	if d.opt.Policy != Lenient {
 		reasons = slices.Concat(reasons, s.covers)
 	}

@@ -36,6 +36,7 @@ type differ struct {
 	step     step
 	err      error // the budget or the reader gave out
 	redrawn  bool  // the form asks readers to draw its fields anew
+	tree     tagged
 }
 
 // step compares revision i with the one before it.
@@ -49,7 +50,7 @@ func (d *document) step(i int, list []pdf.Change, edges *edgeIndex) (step, error
 		return step{}, err
 	}
 	c := &differ{d: d, i: i, old: old, new: new, edges: edges,
-		changes: map[uint32]*change{}, allowed: map[[2]uint32]bool{}}
+		changes: map[uint32]*change{}, allowed: map[[2]uint32]bool{}, tree: tagged{objects: map[uint32]bool{}}}
 	if err := c.load(list); err != nil {
 		return step{}, err
 	}

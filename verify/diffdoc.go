@@ -100,6 +100,8 @@ func (c *differ) catalogKey(root uint32, k pdf.Name, old, new pdf.Object) {
 		} else if new == nil {
 			c.other("the metadata of the document was removed")
 		}
+	case "Perms":
+		c.perms(root, old, new)
 	case "Version":
 		v, ok := new.(pdf.Name)
 		was, _ := old.(pdf.Name)
@@ -297,7 +299,7 @@ func (c *differ) ownStart(start int64) (int64, error) {
 // object stream that holds older objects, or bytes that complete what was
 // incomplete in the signed revision.
 func (c *differ) frame() error {
-	odd, err := c.d.f.Oddities(c.i)
+	odd, err := c.d.oddities(c.i)
 	if err != nil {
 		return err
 	}
@@ -372,7 +374,7 @@ func (d *document) blank(from, to int64) (bool, error) {
 // cross-reference section, of revision i.
 func (d *document) firstObject(i int) (int64, error) {
 	first := d.revs[i].XRef
-	list, err := d.f.Changed(i)
+	list, err := d.changed(i)
 	if err != nil {
 		return 0, err
 	}

@@ -310,7 +310,14 @@ func (c *differ) valueOf(d pdf.Dict) (value, before bool) {
 // isTimestamp tells document timestamps, which every DocMDP allows, from
 // signatures.
 func (c *differ) isTimestamp(v pdf.Object) bool {
-	sig, err := c.new.Dict(v)
+	o := v
+	if ref, ok := v.(pdf.Ref); ok { // read before, and kept
+		var err error
+		if o, err = c.d.get(c.new, ref); err != nil {
+			return false
+		}
+	}
+	sig, err := c.new.Dict(o)
 	return err == nil && sig["SubFilter"] == subRFC3161
 }
 

@@ -16,6 +16,8 @@ func (c *differ) page(ch *change, was, now pdf.Dict) {
 		switch k {
 		case "Annots":
 			c.annots(ch.ref.Number, was[k], now[k])
+		case "Tabs":
+			c.tabs(ch.ref.Number, now[k])
 		case "LastModified":
 		default:
 			if !c.alike(ch.ref.Number, was[k], now[k]) {

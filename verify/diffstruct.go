@@ -27,6 +27,7 @@ func (c *differ) structure(old, new pdf.Object) {
 		return
 	}
 	ch.why = ruled
+	c.tree.note(ref)
 	for _, k := range sortedUnion(was, now) {
 		switch k {
 		case "K":
@@ -50,6 +51,7 @@ func (c *differ) structure(old, new pdf.Object) {
 // element compares a structure element that was there: it may only get more
 // kids.
 func (c *differ) element(ch *change, was, now pdf.Dict) {
+	c.tree.note(ch.ref)
 	for _, k := range sortedUnion(was, now) {
 		if equal(was[k], now[k]) {
 			continue
@@ -91,6 +93,7 @@ func (c *differ) kidsOf(f *pdf.File, holder uint32, o pdf.Object) (pdf.Array, bo
 	if a, ok := target.(pdf.Array); ok {
 		if ref, ok := o.(pdf.Ref); ok {
 			c.allow(holder, ref)
+			c.tree.note(ref)
 		}
 		return a, true
 	}
@@ -148,6 +151,10 @@ func (c *differ) newReference(d pdf.Dict) {
 	w, ok := c.deref(c.new, d["Obj"]).(pdf.Dict)
 	if !ok || w["Subtype"] != pdf.Name("Widget") {
 		c.other("the structure tree was given a reference to something else than a widget")
+		return
+	}
+	if ref, ok := d["Obj"].(pdf.Ref); ok {
+		c.tree.widgets = append(c.tree.widgets, ref.Number)
 	}
 }
 
@@ -173,6 +180,10 @@ func (c *differ) parentTree(holder uint32, old, new pdf.Object) {
 		if d, ok := c.deref(c.new, v.value).(pdf.Dict); !ok || d["S"] == nil {
 			c.other("the parent tree of the structure was given something else than an element")
 			return
+		}
+		ref, ok := v.value.(pdf.Ref)
+		if ch := c.changes[ref.Number]; !ok || ch == nil || ch.old != nil {
+			c.tree.reused = true
 		}
 	}
 }
@@ -234,6 +245,7 @@ func (c *differ) through(holder *uint32, o pdf.Object) *uint32 {
 	c.allowed[[2]uint32{*holder, ref.Number}] = true
 	if ch := c.changes[ref.Number]; ch != nil && ch.why == unexplained {
 		ch.why = content
+		c.tree.note(ref)
 	}
 	return &ref.Number
 }

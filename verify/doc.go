@@ -59,6 +59,42 @@
 // Of each signature the report names the level that it has reached, from B-B to
 // B-LTA, as far as its timestamps are valid at that time.
 //
+// # Damaged documents
+//
+// A document whose cross-reference data is missing or wrong is read by repair, as
+// package pdf describes. Then one signature over every byte of the file can be
+// TOTAL-PASSED, with the reason "read by repair": nothing was added after it. Any other
+// signature of such a file cannot, nor one of a file that readers which repair it are
+// known to read in different ways.
+//
+// A stamp on a document that was damaged before makes it readable for everybody, by a
+// table of all objects. Its seal is bound to the damaged bytes, and its revision is
+// held against the repaired reading of them: objects must stay where the repair finds
+// them, and nothing but the stamp may be new. The report says that readers may have
+// shown something else before the stamp.
+//
+// # What became of a serial
+//
+// A seal in a document is judged by the earliest time at which a timestamp proves
+// that it existed: then its key must have been valid and not yet revoked. Where
+// nothing is proved, and on paper, the time counts that the seal claims; of a revoked
+// key no claim counts, since a thief can write any time, and only the ledger helps.
+//
+// Options.Lists are what the issuer publishes, signed: void serials, which make a
+// stamp TOTAL-FAILED (REVOKED), and revoked seal keys. Options.Ledger is the issuer's
+// ledger itself, of package serial or a service: it knows on which document a serial
+// was stamped. When it cannot be asked, or has not stamped the serial, the answer is
+// INDETERMINATE; nothing is passed over in silence.
+//
+// Several documents together may prove that a serial was used twice: [Uses].
+//
+// # Stamps of older kinds
+//
+// Stamps made by others have no seal. With Options.StampSigners a signature by one of
+// those certificates is such a stamp, whose serial stands at the beginning of its
+// /Reason. It is genuine when the signature is intact and its certificate trusted,
+// and nothing binds it to the document but that signature.
+//
 // # What is left out
 //
 // There is no network access: missing revocation data is INDETERMINATE
@@ -77,8 +113,8 @@
 // how large it is, rests on the holder of the certificate that signed it, so a
 // seal trust list should name signing certificates rather than their authorities.
 //
-// A check of integrity alone ([Options.IntegrityOnly]) sets the trust in seals
-// aside as well: [Stamp.Genuine] is false then, whatever the indication. A seal
+// A check of integrity alone ([Options.IntegrityOnly]) sets the trust in seals,
+// lists and the ledger aside as well: [Stamp.Genuine] is false then, whatever the indication. A seal
 // that contradicts its signature or its document fails there too.
 //
 // A printed seal can be photocopied. [Seal] therefore never says that a stamp

@@ -16,6 +16,7 @@ import (
 const (
 	scopeFull      = "full"
 	scopeIntegrity = "integrity"
+	scopeSet       = "set"
 )
 
 // Document judges every signature of the PDF of size bytes behind r. The
@@ -33,10 +34,8 @@ func Document(ctx context.Context, r io.ReaderAt, size int64, opt *Options) (*Re
 		return nil, err
 	}
 	opt = opt.withDefaults()
-	if opt.SealTrust != nil {
-		if _, err := opt.SealTrust.prepared(); err != nil {
-			return nil, err
-		}
+	if err := opt.check(); err != nil {
+		return nil, err
 	}
 	doc := &document{
 		src:  &source{r: r, size: size, stop: ctx.Err},
@@ -47,6 +46,9 @@ func Document(ctx context.Context, r io.ReaderAt, size int64, opt *Options) (*Re
 		report.Scope = scopeIntegrity
 	}
 	err := doc.check(ctx)
+	if again := doc.checkAgain(ctx, err); again != nil {
+		doc, err = again, nil
+	}
 	if doc.src.err != nil {
 		return nil, fmt.Errorf("verify: reading the document: %w", doc.src.err)
 	}
@@ -85,6 +87,8 @@ type document struct {
 	certs    []*x509.Certificate // of the DSS
 	dssRead  bool
 
+	repaired
+
 	certsSince []int          // the revisions from which on certs stand there
 	defined    map[uint32]int // the last revisions that define objects, but for the first; when needed
 }
@@ -96,6 +100,13 @@ func (d *document) check(ctx context.Context) error {
 	}
 	if err := d.collect(); err != nil {
 		return err
+	}
+	if again, err := d.split(); err != nil {
+		return err
+	} else if again {
+		if err := d.collect(); err != nil {
+			return err
+		}
 	}
 	if len(d.list) == 0 {
 		return nil
@@ -113,6 +124,9 @@ func (d *document) check(ctx context.Context) error {
 		return err
 	}
 	d.prove()
+	if err := d.consult(ctx); err != nil {
+		return err
+	}
 	return d.each(ctx, d.judge)
 }
 
@@ -139,9 +153,12 @@ func (d *document) checkCrypto(c *candidate) {
 }
 
 func (d *document) open() error {
-	f, err := pdf.Open(d.src, d.size, &pdf.Options{Password: d.opt.Password})
+	f, err := pdf.Open(d.src, d.size, &pdf.Options{Password: d.opt.Password, Repair: d.how})
 	if err != nil {
 		return err
+	}
+	if d.damaged = f.Repaired(); d.how != pdf.RepairNever && d.damaged == nil {
+		return errRegular
 	}
 	if _, err := f.Encryption(); err != nil {
 		return locked(err)
@@ -183,7 +200,11 @@ func locked(err error) error {
 // view returns the file as it was after revision i.
 func (d *document) view(i int) (*pdf.File, error) {
 	if d.views[i] == nil {
-		v, err := d.f.At(i)
+		k := i
+		if d.sealed != nil { // which is revision 0 here and none of the file
+			k--
+		}
+		v, err := d.f.At(k)
 		if err != nil {
 			return nil, err
 		}
@@ -330,6 +351,7 @@ func (d *document) judge(c *candidate) {
 		trusted = d.trusted(c)
 	}
 	stamped := d.judgeStamp(c)
+	d.judgeRepaired(c)
 	switch {
 	case c.Indication == TotalFailed || c.Indication == Indeterminate:
 	case c.intact && c.placed && c.compared && trusted && stamped && c.Modification != ModificationFailed:

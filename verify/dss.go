@@ -166,7 +166,7 @@ func (d *document) definedIn(n uint32) (int, error) {
 	if d.defined == nil {
 		d.defined = map[uint32]int{}
 		for i := 1; i < len(d.revs); i++ {
-			changed, err := d.f.Changed(i)
+			changed, err := d.changed(i)
 			if err != nil {
 				return 0, err
 			}

@@ -120,7 +120,7 @@ func (d *document) indexBase(ctx context.Context, x *edgeIndex, base, i int, see
 	if err != nil {
 		return err
 	}
-	list, err := d.f.Changed(i)
+	list, err := d.changed(i)
 	if err != nil {
 		return err
 	}

@@ -153,6 +153,7 @@ type job struct {
 	hash      crypto.Hash                // of the bytes; zero: that of the algorithm
 	digest    func(digest []byte) []byte // makes the container instead
 	extra     func(u *pdf.Update, f *pdf.File)
+	repair    pdf.Repair // how the document is read
 }
 
 // stampJob is a seal to be made.
@@ -175,7 +176,7 @@ func (w *world) sign(t testing.TB, doc []byte, j job) []byte {
 		j.alg, err = cms.AlgorithmFor(j.id.Cert.PublicKey)
 		require.NoError(t, err)
 	}
-	f := open(t, doc)
+	f := openBy(t, doc, j.repair)
 	u := pdf.NewUpdate(f)
 	sig, contents, ranges := w.signatureDict(t, doc, &j)
 	field := pdf.Dict{"FT": pdf.Name("Sig"), "T": pdf.String(j.field), "Type": pdf.Name("Annot"), "Subtype": pdf.Name("Widget"), "F": pdf.Integer(132)}
@@ -195,7 +196,12 @@ func (w *world) sign(t testing.TB, doc []byte, j job) []byte {
 
 func open(t testing.TB, doc []byte) *pdf.File {
 	t.Helper()
-	f, err := pdf.Open(bytes.NewReader(doc), int64(len(doc)), nil)
+	return openBy(t, doc, pdf.RepairNever)
+}
+
+func openBy(t testing.TB, doc []byte, how pdf.Repair) *pdf.File {
+	t.Helper()
+	f, err := pdf.Open(bytes.NewReader(doc), int64(len(doc)), &pdf.Options{Repair: how})
 	require.NoError(t, err)
 	return f
 }

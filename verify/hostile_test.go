@@ -328,7 +328,8 @@ func TestJSON(t *testing.T) {
 	requireKeys(t, m, "file", "scope", "indication", "sub_indication", "modification", "signatures")
 	s := m["signatures"].([]any)[0].(map[string]any)
 	requireKeys(t, s, "field", "indication", "sub_indication", "level", "coverage", "modification", "signer", "signing_time", "timestamp", "algorithm", "reasons", "stamp")
-	requireKeys(t, s["stamp"].(map[string]any), "serial", "value", "currency", "issued", "specimen", "genuine", "document_bound")
+	requireKeys(t, s["stamp"].(map[string]any), "serial", "value", "currency", "issued", "specimen", "genuine", "document_bound",
+		"kind", "document_length", "document_digest")
 	require.Equal(t, "full", m["scope"])
 	require.Equal(t, "2026-09-04T08:00:00Z", s["signing_time"])
 	require.EqualValues(t, 10000, s["stamp"].(map[string]any)["value"])

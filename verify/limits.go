@@ -61,6 +61,10 @@ const (
 	sealTextLimit = 4096      // bytes of a seal's text, far above any QR symbol
 	trustSize     = 4 << 20   // bytes of a seal trust file
 	trustEntries  = 10000     // entries of a seal trust file
+	revokedMax    = 1 << 16   // revoked keys in a status list
+	voidMax       = 1 << 24   // void serials in a status list: 224 MB
+	usesMax       = 1 << 20   // serials that Uses remembers
+	usesNamed     = 1000      // double uses that Uses names
 )
 
 func pick[T int | time.Duration](v, def T) T {

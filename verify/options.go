@@ -50,9 +50,23 @@ type Options struct {
 	CRLs []*x509.RevocationList
 	// SealTrust is the list of seal keys. Nil: no seal can be verified.
 	SealTrust *SealTrust
+	// Lists are what issuers publish about void serials and revoked seal keys, as
+	// [ParseStatusList] reads it. What a list names counts however old the list
+	// is; that the newest one is stale stands in the reasons. Nil: none.
+	Lists []*StatusList
+	// Ledger is asked what became of the serial of a seal. What it says counts,
+	// and when it cannot be asked the answer is INDETERMINATE (TRY_LATER). Nil:
+	// nobody is asked.
+	Ledger Ledger
+	// RequireStatus makes a seal INDETERMINATE (TRY_LATER) of whose serial neither
+	// a list that is current nor the ledger speaks. Without it such a seal is good.
+	RequireStatus bool
+	// StampSigners are the certificates whose signatures are stamps of the older
+	// kinds. Nil: no such stamp is recognised.
+	StampSigners *StampSigners
 	// Time is the moment at which trust is judged. Zero: now.
 	Time time.Time
-	// IntegrityOnly sets trust, revocation and time aside: the report's
+	// IntegrityOnly sets trust, revocation, time, lists and ledger aside: the report's
 	// scope is "integrity" and TOTAL-PASSED then means "these bytes are what
 	// the holder of that key signed", whoever that was.
 	IntegrityOnly bool
@@ -63,6 +77,21 @@ type Options struct {
 	Password string
 	// Limits bounds time and memory. Nil: defaults.
 	Limits *Limits
+}
+
+// check refuses lists that were made by hand and are wrong.
+func (o *Options) check() error {
+	if o.SealTrust != nil {
+		if _, err := o.SealTrust.prepared(); err != nil {
+			return err
+		}
+	}
+	if o.StampSigners != nil {
+		if _, err := o.StampSigners.prepared(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (o *Options) withDefaults() *Options {

@@ -25,8 +25,8 @@ func (d *document) sealedIn(i int) *candidate {
 
 // stamping holds what a revision changed against what a stamp needs: new
 // objects, one signature field, one entry in the annotations of one page, the
-// form's list of fields and /SigFlags, and the catalog's /AcroForm and
-// /Extensions.
+// form's list of fields and /SigFlags, the catalog's /AcroForm and /Extensions,
+// its certification in /Perms, and a place in the structure tree.
 type stamping struct {
 	*differ
 	mine    map[uint32]bool // the stamp's field, what is above and below it
@@ -53,6 +53,7 @@ func (c *differ) ownRevision(stamp *candidate) []string {
 		}
 	}
 	s.onePage()
+	s.places()
 	c.step.hides = s.hides()
 	if len(c.step.annots) > 0 {
 		s.more("annotations were added or changed: %s", list(c.step.annots))
@@ -139,18 +140,19 @@ func (s *stamping) replaced(ch *change) {
 	form, _, _ := s.new.Form()
 	n := ch.ref.Number
 	switch {
+	case s.tree.objects[n]: // judged by the rules of structure trees, and by places
 	case !ok1 || !ok2:
 		if _, isList := ch.old.(pdf.Array); !isList || ch.why != ruled {
 			s.more("%s", s.describe(ch))
 		}
 	case n == s.new.CatalogRef().Number:
-		s.keys("the catalog's", was, now, "AcroForm", "Extensions")
+		s.keys("the catalog's", was, now, "AcroForm", "Extensions", "Perms") // the last is judged with the catalog
 		s.direct(was["AcroForm"], now["AcroForm"])
 		s.extensions(was["Extensions"], now["Extensions"])
 	case n == form.Number:
 		s.keys("the form's", was, now, "Fields", "SigFlags")
 	case was["Type"] == pdf.Name("Page"):
-		s.keys("the page's", was, now, "Annots")
+		s.keys("the page's", was, now, "Annots", "Tabs") // the last is judged with the page
 	case s.mine[n] && isField(was):
 		s.keys("the stamp field's", was, now, "V", "AP", "AS", "F", "M", "P", "Type", "Subtype")
 	default:

@@ -35,7 +35,11 @@ type Signature struct {
 	// timestamps are valid and the document holds what a later validation needs;
 	// "pkcs7" for the older formats of ISO 32000, "timestamp" for a document
 	// timestamp, or empty. A check of integrity alone tells B-B and B-T apart.
-	Level        string       `json:"level"`
+	Level string `json:"level"`
+	// Certified says which later changes the author permits, when this is the
+	// certification signature of the document: "no-changes", "forms" or
+	// "comments" (DocMDP, P = 1, 2 or 3; ISO 32000-2, 12.8.2.2); "" otherwise.
+	Certified    string       `json:"certified,omitempty"`
 	Coverage     Coverage     `json:"coverage"`
 	Modification Modification `json:"modification"`
 	// Signer is the subject of the signing certificate.
@@ -54,9 +58,12 @@ type Signature struct {
 	Stamp *Stamp `json:"stamp"`
 }
 
-// Stamp is what the seal in a signature says.
+// Stamp is what the seal in a signature says, or of a stamp of an older kind its
+// signature.
 type Stamp struct {
-	// Serial has 22 characters.
+	// Kind says what makes it a stamp.
+	Kind StampKind `json:"kind"`
+	// Serial has 22 characters; empty when a stamp of an older kind names none.
 	Serial string `json:"serial"`
 	// Value is in whole units of Currency.
 	Value uint32 `json:"value"`
@@ -64,15 +71,37 @@ type Stamp struct {
 	Currency string     `json:"currency"`
 	Issued   *time.Time `json:"issued"`
 	Specimen bool       `json:"specimen"`
-	// Genuine is true when a key on the seal trust list made the seal and the
-	// certificate of the signature may carry it. Without it serial and value are
+	// Genuine is true when a key on the seal trust list made the seal, the
+	// certificate of the signature may carry it, and no list or ledger contradicts;
+	// of an older kind when the list of stamp signers names its certificate, which is
+	// trusted, and the signature is intact. Without it serial and value are
 	// only what somebody wrote, as after a check of integrity alone.
 	Genuine bool `json:"genuine"`
 	// DocumentBound is true when length and digest of the seal are those of
 	// the bytes before this signature's revision, and the revision does nothing
-	// to that document but to put the stamp on it.
+	// to that document but to put the stamp on it. A stamp of an older kind has no
+	// seal: its signature alone binds it.
 	DocumentBound bool `json:"document_bound"`
+	// Status is what published lists or the ledger say of the serial; empty when
+	// none was given that speaks of it.
+	Status SerialStatus `json:"status,omitempty"`
+	// DocumentLength in bytes and DocumentDigest (SHA-256, hexadecimal) are, by the
+	// seal, those of the document before stamping. Of an older kind the digest is
+	// that of the bytes which its signature covers.
+	DocumentLength int64  `json:"document_length,omitempty"`
+	DocumentDigest string `json:"document_digest,omitempty"`
+
+	sealed bool // by a trusted key, on this document, whatever became of the serial
 }
+
+// StampKind says what makes a signature a stamp.
+type StampKind string
+
+// The kinds of stamps.
+const (
+	KindSeal   StampKind = "seal"   // the seal in the signature dictionary
+	KindSigner StampKind = "signer" // an older kind: who signed it, and the serial in /Reason
+)
 
 // ExitCode returns the exit code of a command that prints the report:
 // 0 TOTAL-PASSED, 1 TOTAL-FAILED, 3 UNREADABLE, 4 NO-SIGNATURE and

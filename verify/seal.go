@@ -22,8 +22,8 @@ type SealReport struct {
 	// (SIGNED_DATA_NOT_FOUND).
 	Indication    Indication    `json:"indication"`
 	SubIndication SubIndication `json:"sub_indication"`
-	// Genuine is true when a trusted, unrevoked key made the seal. It says
-	// nothing about the paper the seal was found on.
+	// Genuine is true when a trusted, unrevoked key made the seal and no list or
+	// ledger contradicts. It says nothing about the paper the seal was found on.
 	Genuine bool `json:"genuine"`
 	// Statement is one sentence for people, with what to compare.
 	Statement string `json:"statement"`
@@ -38,8 +38,11 @@ type SealReport struct {
 	DocumentLength int64  `json:"document_length"`
 	DocumentDigest string `json:"document_digest"`
 	// DocumentBound is true when the document given has that beginning.
-	DocumentBound bool     `json:"document_bound"`
-	Reasons       []string `json:"reasons"`
+	DocumentBound bool `json:"document_bound"`
+	// Status is what published lists or the ledger say of the serial; empty when
+	// none was given that speaks of it.
+	Status  SerialStatus `json:"status,omitempty"`
+	Reasons []string     `json:"reasons"`
 }
 
 // ExitCode returns the exit code of a command that prints the report, as
@@ -48,10 +51,17 @@ func (r *SealReport) ExitCode() int { return r.Indication.exitCode() }
 
 // Seal judges the text of a printed seal, as a phone reads it, with or without
 // the URL before it. A genuine seal is at best INDETERMINATE: it could be a
-// photocopy on another paper. The error is not nil only for a wrong
+// photocopy on another paper. Its key is judged by the time that the seal claims,
+// since nothing on paper proves more. The error is not nil only for a wrong
 // Options.SealTrust; a text that is no seal is TOTAL-FAILED.
 func Seal(text string, opt *Options) (*SealReport, error) {
-	report, _, err := judgeSeal(text, opt.withDefaults())
+	return SealContext(context.Background(), text, opt)
+}
+
+// SealContext is [Seal] with a context for the ledger that Options name. The
+// error is not nil as well when the context has ended.
+func SealContext(ctx context.Context, text string, opt *Options) (*SealReport, error) {
+	report, _, err := judgeSeal(ctx, text, opt.withDefaults())
 	return report, err
 }
 
@@ -60,7 +70,7 @@ func Seal(text string, opt *Options) (*SealReport, error) {
 // bytes must be those that the seal names. When the file goes on after them
 // the answer stays INDETERMINATE, since only [Document] judges the rest.
 func SealForDocument(ctx context.Context, text string, r io.ReaderAt, size int64, opt *Options) (*SealReport, error) {
-	report, s, err := judgeSeal(text, opt.withDefaults())
+	report, s, err := judgeSeal(ctx, text, opt.withDefaults())
 	if err != nil || s == nil {
 		return report, err
 	}
@@ -81,13 +91,14 @@ func SealForDocument(ctx context.Context, text string, r io.ReaderAt, size int64
 		report.Reasons = append(report.Reasons, "the file goes on after the bytes that the seal names: verify the file itself")
 		report.Statement += fmt.Sprintf("; the first %d bytes of this file are that document", s.DocumentLength)
 	default:
-		report.Indication, report.SubIndication, report.Reasons = TotalPassed, "", []string{}
+		report.Indication, report.SubIndication = TotalPassed, ""
+		report.Reasons = report.Reasons[:len(report.Reasons)-1] // the last is that nothing was compared
 		report.Statement += "; this file is that document"
 	}
 	return report, nil
 }
 
-func judgeSeal(text string, opt *Options) (*SealReport, *seal.Seal, error) {
+func judgeSeal(ctx context.Context, text string, opt *Options) (*SealReport, *seal.Seal, error) {
 	r := &SealReport{Indication: TotalFailed, SubIndication: FormatFailure, Reasons: []string{}, Statement: "this text is not a seal"}
 	if len(text) > sealTextLimit {
 		r.Reasons = append(r.Reasons, fmt.Sprintf("longer than %d bytes", sealTextLimit))
@@ -99,27 +110,40 @@ func judgeSeal(text string, opt *Options) (*SealReport, *seal.Seal, error) {
 		return r, nil, nil
 	}
 	r.fill(s)
-	v, err := opt.SealTrust.judge(s, opt.Time, opt.Limits.ClockSkew)
+	v, err := opt.judgeSeal(ctx, s, time.Time{}, true)
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	r.Indication, r.SubIndication = v.ind, v.sub
-	if v.why != "" {
-		r.Reasons = append(r.Reasons, clean(v.why))
+	r.conclude(s, &v)
+	return r, s, nil
+}
+
+// conclude takes what is known of the seal into the report.
+func (r *SealReport) conclude(s *seal.Seal, v *sealVerdict) {
+	r.Indication, r.SubIndication, r.Status = v.ind, v.sub, v.status
+	for _, why := range append([]string{v.why}, v.notes...) {
+		if why != "" {
+			r.Reasons = append(r.Reasons, clean(why))
+		}
 	}
 	if v.entry != nil {
 		r.Currency = v.entry.Currency
 	}
 	if v.ind != TotalPassed {
 		r.Statement = "not proved to be a genuine seal"
-		return r, s, nil
+		if v.trust {
+			r.Statement = "a trusted key made this seal of " + s.Serial.String() + ", but " + clean(v.why)
+		}
+		return
 	}
 	r.Genuine = true
 	r.Indication, r.SubIndication = Indeterminate, SignedDataNotFound
 	r.Reasons = append(r.Reasons, "a printed seal can be photocopied: compare the document")
 	r.Statement = fmt.Sprintf("genuine %s of %s, value %s %d, issued %s, for a document of %d bytes; compare",
 		sealWord(s), s.Serial, r.Currency, s.Value, s.Issued.UTC().Format(time.RFC3339), s.DocumentLength)
-	return r, s, nil
 }
 
 func sealWord(s *seal.Seal) string {
@@ -147,6 +171,9 @@ func (r *SealReport) Text() string {
 		s += " (" + string(r.SubIndication) + ")"
 	}
 	s += ": " + clean(r.Statement) + "\n"
+	if r.Status != "" {
+		s += "  serial: " + r.Status.text() + "\n"
+	}
 	for _, reason := range r.Reasons {
 		s += "  - " + clean(reason) + "\n"
 	}

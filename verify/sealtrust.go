@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -49,21 +50,28 @@ type SealTrustEntry struct {
 	// certificates whose PDF signatures may carry the seal, or of their
 	// issuing authorities. Without any, only printed seals can be verified.
 	Certificates []string `json:"certificates"`
-	// Revoked, or a RevokedAt, makes every seal of the key INDETERMINATE: who
-	// stole a key can backdate.
+	// Revoked, or a RevokedAt, makes seals of the key INDETERMINATE, since who
+	// stole a key can backdate: all but those of which a timestamp in the document
+	// proves that they existed before RevokedAt, or the ledger that they are its own
+	// ([Options.Ledger]). Without a RevokedAt no timestamp helps.
 	Revoked   bool      `json:"revoked,omitempty"`
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	// ListKeys are the public keys, written as PublicKey, that sign the published
+	// lists ([StatusList]) about the serials of this entry. Without any it is the
+	// seal key itself: then who steals it can publish lists as well.
+	ListKeys []string `json:"list_keys,omitempty"`
 }
 
-// TrustError says what is wrong with a seal trust list.
+// TrustError says what is wrong with a list of what is trusted.
 type TrustError struct {
+	List   string // what list it is; empty: the seal trust list
 	Entry  int    // index of the entry, or -1 for the file as a whole
 	Field  string // JSON name of the field; may be empty
 	Reason string
 }
 
 func (e *TrustError) Error() string {
-	s := "verify: seal trust list"
+	s := "verify: " + cmp.Or(e.List, "seal trust list")
 	if e.Entry >= 0 {
 		s += fmt.Sprintf(", entry %d", e.Entry)
 	}
@@ -77,6 +85,7 @@ func (e *TrustError) Error() string {
 type trustedKey struct {
 	key   *seal.Key
 	certs map[[sha256.Size]byte]bool
+	lists []*seal.Key // those of ListKeys
 }
 
 // NewSealTrust checks the entries and makes a trust list of them. The result
@@ -86,6 +95,11 @@ func NewSealTrust(entries ...SealTrustEntry) (*SealTrust, error) {
 		return nil, &TrustError{Entry: -1, Reason: fmt.Sprintf("more than %d entries", trustEntries)}
 	}
 	t := &SealTrust{Entries: append([]SealTrustEntry{}, entries...)} // never null in JSON
+	for i := range t.Entries {
+		if len(t.Entries[i].ListKeys) == 0 {
+			t.Entries[i].ListKeys = nil // as JSON gives it back
+		}
+	}
 	keys, err := prepare(t.Entries)
 	if err != nil {
 		return nil, err
@@ -147,7 +161,19 @@ func (e *SealTrustEntry) prepare() (trustedKey, *TrustError) {
 		}
 		k.certs[[sha256.Size]byte(b)] = true
 	}
+	for _, text := range e.ListKeys {
+		list, err := parseSealKey(text)
+		if err != nil {
+			return bad("list_keys", err.Error())
+		}
+		k.lists = append(k.lists, list)
+	}
 	return k, nil
+}
+
+// covers tells whether the entry is for serials of that issuer and epoch.
+func (e *SealTrustEntry) covers(n serial.Number) bool {
+	return slices.Contains(e.Issuers, n.Issuer()) && slices.Contains(e.Epochs, string(n.Epoch()))
 }
 
 func parseSealKey(text string) (*seal.Key, error) {
@@ -173,18 +199,45 @@ func codes(list []string, n int) bool {
 	return len(list) > 0
 }
 
-// sealVerdict is what the trust list says about a seal.
+// sealInquiry is what a seal is judged by besides the trust list.
+type sealInquiry struct {
+	now    time.Time
+	proven time.Time // when a timestamp proves that it existed; zero: nothing does
+	skew   time.Duration
+}
+
+// sealVerdict is what is known of a seal.
 type sealVerdict struct {
-	entry *SealTrustEntry // nil when no entry accepts the seal's key and mark
-	certs map[[sha256.Size]byte]bool
-	ind   Indication // TOTAL-PASSED: the seal is genuine
-	sub   SubIndication
-	why   string
+	entry  *SealTrustEntry // nil when no entry accepts the seal's key and mark
+	certs  map[[sha256.Size]byte]bool
+	ind    Indication // TOTAL-PASSED: the seal is genuine
+	sub    SubIndication
+	why    string
+	notes  []string // more to say, which changes nothing
+	key    [sha256.Size]byte
+	gone   revocation
+	trust  bool // the key may be relied on, whatever became of the serial
+	status SerialStatus
+}
+
+// revocation is the earliest one that is known of a key.
+type revocation struct {
+	known bool
+	at    time.Time // zero: it is not known since when
+	by    string    // who says so
+}
+
+// note takes a revocation if it is earlier than what is known.
+func (r *revocation) note(at time.Time, by string) {
+	if !r.known || at.Before(r.at) {
+		r.known, r.at, r.by = true, at, by
+	}
 }
 
 // judge verifies the seal's signature with every trusted key of its id, and
 // holds it against the entries of the key that made it. The best entry counts.
-func (t *SealTrust) judge(s *seal.Seal, at time.Time, skew time.Duration) (sealVerdict, error) {
+// That the key is revoked stands in the verdict and is judged by [sealVerdict.settle].
+func (t *SealTrust) judge(s *seal.Seal, q *sealInquiry) (sealVerdict, error) {
 	unknown := sealVerdict{ind: Indeterminate, sub: NoCertificateChainFound,
 		why: fmt.Sprintf("the seal key %x is not on the seal trust list", s.KeyID)}
 	if t == nil {
@@ -196,23 +249,20 @@ func (t *SealTrust) judge(s *seal.Seal, at time.Time, skew time.Duration) (sealV
 		return sealVerdict{}, err
 	}
 	best := unknown
-	tried := map[[sha256.Size]byte]bool{}
+	tried := triedKeys{}
 	carriers := map[[sha256.Size]byte]bool{} // of all entries that accept the seal
-	revoked := false                         // in any entry of the key that made it
+	var gone revocation                      // in any entry of the key that made it
 	for i := range keys {
 		if !keys[i].key.Matches(s) {
 			continue
 		}
-		hash := keys[i].key.Hash()
-		good, known := tried[hash]
-		if !known {
-			good = s.Verify(keys[i].key) == nil
-			tried[hash] = good
-		}
 		v := sealVerdict{ind: TotalFailed, sub: SigCryptoFailure, why: "the seal's own signature does not verify with the key it names"}
-		if good {
-			v = t.Entries[i].judge(s, at, skew)
-			revoked = revoked || t.Entries[i].revoked()
+		if tried.verify(s, keys[i].key) {
+			v = t.Entries[i].judge(s, q)
+			v.key = keys[i].key.Hash()
+			if t.Entries[i].revoked() {
+				gone.note(t.Entries[i].RevokedAt, "the seal trust list")
+			}
 			if v.ind == TotalPassed {
 				maps.Copy(carriers, keys[i].certs)
 			}
@@ -221,21 +271,29 @@ func (t *SealTrust) judge(s *seal.Seal, at time.Time, skew time.Duration) (sealV
 			best = v
 		}
 	}
-	best.certs = carriers
-	if revoked && best.ind == TotalPassed {
-		best.ind, best.sub, best.why = Indeterminate, RevokedNoPOE, revokedKey
-	}
+	best.certs, best.gone, best.trust = carriers, gone, best.ind == TotalPassed
 	return best, nil
 }
 
-const revokedKey = "the seal key is revoked: only the issuer's ledger can tell"
+// triedKeys remembers which keys made a seal, since one may stand in many entries.
+type triedKeys map[[sha256.Size]byte]bool
+
+func (m triedKeys) verify(s *seal.Seal, k *seal.Key) bool {
+	hash := k.Hash()
+	good, known := m[hash]
+	if !known {
+		good = s.Verify(k) == nil
+		m[hash] = good
+	}
+	return good
+}
 
 func (e *SealTrustEntry) revoked() bool { return e.Revoked || !e.RevokedAt.IsZero() }
 
 // better prefers an entry that accepts the key and mark, then the milder answer.
 func (v sealVerdict) better(o sealVerdict) bool { return v.ind.rank() < o.ind.rank() }
 
-func (e *SealTrustEntry) judge(s *seal.Seal, at time.Time, skew time.Duration) sealVerdict {
+func (e *SealTrustEntry) judge(s *seal.Seal, q *sealInquiry) sealVerdict {
 	fail := func(why string) sealVerdict {
 		return sealVerdict{ind: TotalFailed, sub: FormatFailure, why: why}
 	}
@@ -250,16 +308,35 @@ func (e *SealTrustEntry) judge(s *seal.Seal, at time.Time, skew time.Duration) s
 		return fail("the seal key may not seal serials of key epoch " + string(s.Serial.Epoch()))
 	}
 	v := sealVerdict{entry: e, ind: TotalPassed}
-	doubt := func(sub SubIndication, why string) { v.ind, v.sub, v.why = Indeterminate, sub, why }
-	switch {
-	case e.revoked():
-		doubt(RevokedNoPOE, revokedKey)
-	case s.Issued.Before(e.NotBefore), !e.NotAfter.IsZero() && s.Issued.After(e.NotAfter):
-		doubt(OutOfBoundsNoPOE, "the seal was issued outside the validity of its key")
-	case s.Issued.After(at.Add(skew)):
-		doubt(OutOfBoundsNoPOE, "the seal claims to be issued after the time of checking")
+	v.sub, v.why = e.outOfTime(s, q)
+	if v.sub != "" {
+		v.ind = Indeterminate
 	}
 	return v
+}
+
+// outOfTime holds the times of a seal against the validity of its key: the time
+// at which the seal is proved to have existed, and where nothing is proved the
+// time that it claims. What it claims must be possible in any case.
+func (e *SealTrustEntry) outOfTime(s *seal.Seal, q *sealInquiry) (SubIndication, string) {
+	ended := func(t time.Time) bool { return !e.NotAfter.IsZero() && t.After(e.NotAfter) }
+	proven := "the seal is proved to have existed at " + q.proven.UTC().Format(time.RFC3339)
+	switch {
+	case s.Issued.Before(e.NotBefore), ended(s.Issued):
+		return OutOfBoundsNoPOE, "the seal was issued, by the time that it claims, outside the validity of its key"
+	case s.Issued.After(q.now.Add(q.skew)):
+		return OutOfBoundsNoPOE, "the seal claims to be issued after the time of checking"
+	case q.proven.IsZero():
+		return "", ""
+	case s.Issued.After(q.proven.Add(q.skew)):
+		return TimestampOrderFailure, proven + ", before the time that it claims"
+	case q.proven.Before(e.NotBefore):
+		return NotYetValid, proven + ", before its key was valid"
+	case ended(q.proven):
+		return OutOfBoundsNoPOE, proven + ", after its key had expired at " + e.NotAfter.UTC().Format(time.RFC3339) +
+			"; that it is older only the seal itself claims"
+	}
+	return "", ""
 }
 
 // serialOf reads a serial number, if the text is one.

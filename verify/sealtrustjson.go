@@ -14,7 +14,7 @@ import (
 var (
 	listKeys  = []string{"entries"}
 	entryKeys = []string{"name", "public_key", "algorithm", "issuers", "epochs", "not_before", "not_after",
-		"currency", "specimen", "certificates", "revoked", "revoked_at"}
+		"currency", "specimen", "certificates", "revoked", "revoked_at", "list_keys"}
 )
 
 // ParseSealTrust reads a seal trust file: a JSON object {"entries":[...]} of
@@ -24,16 +24,24 @@ func ParseSealTrust(b []byte) (*SealTrust, error) {
 	if len(b) > trustSize {
 		return nil, &TrustError{Entry: -1, Reason: fmt.Sprintf("longer than %d bytes", trustSize)}
 	}
-	if err := exactKeys(b); err != nil {
-		return nil, err
-	}
 	var file struct {
 		Entries []SealTrustEntry `json:"entries"`
 	}
-	if err := json.Unmarshal(b, &file); err != nil {
-		return nil, &TrustError{Entry: -1, Reason: err.Error()}
+	if err := parseList(b, "", entryKeys, &file); err != nil {
+		return nil, err
 	}
 	return NewSealTrust(file.Entries...)
+}
+
+// parseList decodes a file of entries with exactly the known keys.
+func parseList(b []byte, list string, known []string, into any) error {
+	if err := exactKeys(b, list, known); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return &TrustError{List: list, Entry: -1, Reason: err.Error()}
+	}
+	return nil
 }
 
 // UnmarshalJSON is [ParseSealTrust]. What t held before is gone, and when it
@@ -48,24 +56,26 @@ func (t *SealTrust) UnmarshalJSON(b []byte) error {
 }
 
 // exactKeys walks over the tokens of a trust file before it is decoded.
-func exactKeys(b []byte) error {
-	w := &keyWalk{dec: json.NewDecoder(bytes.NewReader(b)), entry: -1}
+func exactKeys(b []byte, list string, known []string) error {
+	w := &keyWalk{dec: json.NewDecoder(bytes.NewReader(b)), list: list, known: known, entry: -1}
 	if err := w.object(listKeys); err != nil {
 		return err
 	}
 	if _, err := w.dec.Token(); err != io.EOF {
-		return &TrustError{Entry: -1, Reason: "something stands after the JSON object"}
+		return w.fail("", "something stands after the JSON object")
 	}
 	return nil
 }
 
 type keyWalk struct {
 	dec   *json.Decoder
-	entry int // the entry that is read, -1 outside
+	list  string   // what list it is, for errors
+	known []string // keys of an entry
+	entry int      // the entry that is read, -1 outside
 }
 
 func (w *keyWalk) fail(field, reason string) error {
-	return &TrustError{Entry: w.entry, Field: cleanText(field), Reason: reason}
+	return &TrustError{List: w.list, Entry: w.entry, Field: cleanText(field), Reason: reason}
 }
 
 func (w *keyWalk) next() (json.Token, error) {
@@ -122,7 +132,7 @@ func (w *keyWalk) value(key string) error {
 		if w.entry++; w.entry >= trustEntries {
 			return w.fail("", fmt.Sprintf("more than %d entries", trustEntries))
 		}
-		if err := w.object(entryKeys); err != nil {
+		if err := w.object(w.known); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -32,7 +33,15 @@ type stampClaim struct {
 	boundary bool     // the revision begins at the seal's length
 	changes  []string // what its revision does to the document beyond stamping it
 	unclear  string   // what about that could not be told
-	hides    string   // that it covers too much of its page
+	carries  bool     // the signature has a seal, readable or not
+	verdict  sealVerdict
+	hides    string // that it covers too much of its page
+}
+
+// bound tells whether the bytes before the stamp's revision are those that the seal
+// names.
+func (s *stampClaim) bound() bool {
+	return s.boundary && s.job.sum != nil && bytes.Equal(s.job.sum, s.seal.DocumentDigest[:])
 }
 
 func (s *stampClaim) inconsistent(sub SubIndication, why string) {
@@ -47,7 +56,7 @@ func (d *document) claimOf(c *candidate) *stampClaim {
 	inField, fieldClaims := stampField(c.name)
 	inReason, reasonClaims := reasonSerial(c.reason)
 	raw, carries := c.dict[sealKey]
-	claim := &stampClaim{}
+	claim := &stampClaim{carries: carries}
 	if !carries {
 		var claims bool
 		if claim.number, claims = claimedSerial(c.name, c.reason); !claims {
@@ -197,17 +206,25 @@ func (d *document) bind(c *candidate, claim *stampClaim) {
 // none, or a stamp that is proved.
 func (d *document) judgeStamp(c *candidate) bool {
 	claim := c.claim
-	if claim == nil {
-		return true
+	if claim == nil || !claim.carries {
+		if older, good := d.judgeOlder(c); older {
+			return good
+		}
 	}
-	c.Stamp = &Stamp{Serial: claim.number.String()}
+	return claim == nil || d.judgeClaim(c, claim)
+}
+
+// judgeClaim gives the verdict about a stamp of ours.
+func (d *document) judgeClaim(c *candidate, claim *stampClaim) bool {
+	c.Stamp = &Stamp{Kind: KindSeal, Serial: claim.number.String()}
 	s := claim.seal
 	if s == nil {
 		c.fail(claim.sub, claim.why)
 		return false
 	}
 	c.Stamp.Value, c.Stamp.Issued, c.Stamp.Specimen = s.Value, issuedOf(s), s.Specimen
-	bound := claim.boundary && claim.job.sum != nil && bytes.Equal(claim.job.sum, s.DocumentDigest[:])
+	c.Stamp.DocumentLength, c.Stamp.DocumentDigest = s.DocumentLength, hex.EncodeToString(s.DocumentDigest[:])
+	bound := claim.bound()
 	c.Stamp.DocumentBound = bound && len(claim.changes) == 0
 	if !bound {
 		claim.inconsistent(HashFailure, "the seal belongs to another document: the bytes before the stamp have another digest")
@@ -228,39 +245,45 @@ func (d *document) judgeStamp(c *candidate) bool {
 		c.note("of the stamp's own revision: " + claim.unclear)
 	}
 	proved := d.judgeSealKey(c, s)
-	c.Stamp.Genuine = c.Stamp.Genuine && claim.why == "" && len(claim.changes) == 0 && c.intact && !d.opt.IntegrityOnly
+	sound := claim.why == "" && len(claim.changes) == 0 && c.intact && !d.opt.IntegrityOnly
+	c.Stamp.Genuine, c.Stamp.sealed = c.Stamp.Genuine && sound, c.Stamp.sealed && sound
 	return proved && claim.why == "" && len(claim.changes) == 0
 }
 
-// judgeSealKey holds the seal against the trust list, and the certificate of
-// the signature against the list of those that may carry it.
+// judgeSealKey holds the seal against the trust list and what is known of its
+// serial, and the certificate of the signature against the list of those that may
+// carry it.
 func (d *document) judgeSealKey(c *candidate, s *seal.Seal) bool {
 	if d.opt.IntegrityOnly && d.opt.SealTrust == nil {
 		c.note("the key of the seal was not checked")
 		return true
 	}
-	v, err := d.opt.SealTrust.judge(s, d.opt.Time, d.lim.ClockSkew)
-	if err != nil {
-		c.doubt(NoCertificateChainFound, "the seal trust list cannot be used")
-		return false
-	}
+	v := &c.claim.verdict
 	if v.entry != nil {
 		c.Stamp.Currency = v.entry.Currency
 	}
-	switch v.ind {
-	case TotalFailed:
+	c.Stamp.Status = v.status
+	switch {
+	case v.ind == TotalFailed:
 		c.fail(v.sub, v.why)
-		return false
-	case TotalPassed:
-	default:
-		if d.opt.IntegrityOnly {
-			c.note(v.why)
-			return true
-		}
+	case v.ind != TotalPassed && d.opt.IntegrityOnly:
+		c.note(v.why)
+	case v.ind != TotalPassed:
 		c.doubt(v.sub, v.why)
+	}
+	for _, why := range v.notes {
+		c.note(why)
+	}
+	switch {
+	case v.trust:
+		carried := d.mayCarry(c, *v)
+		c.Stamp.sealed = c.Stamp.Genuine
+		c.Stamp.Genuine = c.Stamp.Genuine && v.ind == TotalPassed
+		return carried && v.ind == TotalPassed
+	case v.ind == TotalFailed:
 		return false
 	}
-	return d.mayCarry(c, v)
+	return d.opt.IntegrityOnly
 }
 
 // issuedOf is the time of issue for a report; nil when no report can write it.

@@ -74,6 +74,7 @@ func (s *Signature) text(b *strings.Builder, n int) {
 	line("claimed time", timeText(s.SigningTime))
 	line("timestamp", timeText(s.Timestamp))
 	line("level", strings.Join(nonEmpty(s.Level, s.Algorithm), ", "))
+	line("certified", s.Certified)
 	line("covers", string(s.Coverage))
 	line("later changes", string(s.Modification))
 	if s.Stamp != nil {
@@ -95,6 +96,12 @@ func (s *Stamp) text() string {
 	if s.Specimen {
 		t += ", SPECIMEN"
 	}
+	if s.Status != "" {
+		t += ", " + s.Status.text()
+	}
+	if s.Kind == KindSigner {
+		return t + s.olderText()
+	}
 	if !s.Genuine {
 		t += ", NOT proved to be a genuine seal"
 	}
@@ -102,6 +109,40 @@ func (s *Stamp) text() string {
 		return t + ", bound to this document"
 	}
 	return t + ", NOT bound to this document"
+}
+
+// olderText ends the line of a stamp of an older kind.
+func (s *Stamp) olderText() string {
+	if s.Serial == "" {
+		return "without a serial, NOT proved to be a stamp"
+	}
+	if !s.Genuine {
+		return ", of an older kind, NOT proved to be genuine"
+	}
+	return ", of an older kind, by its signature alone"
+}
+
+// text says for people what is known of a serial.
+func (s SerialStatus) text() string {
+	switch s {
+	case StatusNotListed:
+		return "not on the current list of void serials"
+	case StatusStamped:
+		return "in the ledger as stamped on this document"
+	case StatusOther:
+		return "in the ledger with ANOTHER document"
+	case StatusNotStamped:
+		return "in the ledger as NOT stamped"
+	case StatusReleased:
+		return "in the ledger as RELEASED"
+	case StatusVoid:
+		return "VOID"
+	case StatusUnknown:
+		return "NOT in the ledger"
+	case StatusUnavailable:
+		return "ledger could not be asked"
+	}
+	return string(s)
 }
 
 func timeText(t *time.Time) string {

@@ -30,3 +30,12 @@ func TrustKey(pub crypto.PublicKey, carriers ...*x509.Certificate) (SealTrustEnt
 	}
 	return e, nil
 }
+
+// Key gives the seal key of the entry. An entry that is wrong is a *TrustError.
+func (e *SealTrustEntry) Key() (*seal.Key, error) {
+	key, err := parseSealKey(e.PublicKey)
+	if err != nil {
+		return nil, &TrustError{Entry: -1, Field: "public_key", Reason: err.Error()}
+	}
+	return key, nil
+}

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"github.com/seed-574216e4/meterai/serial"
 	"github.com/seed-574216e4/meterai/serial/sqlite"
 	"github.com/seed-574216e4/meterai/sign"
+	"github.com/seed-574216e4/meterai/sign/seal"
 	"github.com/seed-574216e4/meterai/testdata/pki"
 	"github.com/seed-574216e4/meterai/verify"
 )
@@ -46,7 +48,10 @@ type series struct {
 
 // create makes the directory under another name and renames it, so that it
 // appears whole or not at all, and only one of two that try at once has it.
-func (h home) create(ctx context.Context) error {
+func (h home) create(ctx context.Context) error { return h.createFor(ctx, "") }
+
+// createFor is create with certificates that name the service of the PKI at url.
+func (h home) createFor(ctx context.Context, url string) error {
 	if entries, err := os.ReadDir(h.dir); err == nil && len(entries) > 0 {
 		return fmt.Errorf("%s is not empty; choose another --dir", h.dir)
 	}
@@ -59,7 +64,7 @@ func (h home) create(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if err := (home{tmp}).fill(ctx); err != nil {
+	if err := (home{tmp}).fill(ctx, url); err != nil {
 		return err
 	}
 	_ = os.Remove(h.dir) // only an empty directory makes room
@@ -69,20 +74,24 @@ func (h home) create(ctx context.Context) error {
 	return syncDir(parent)
 }
 
-func (h home) fill(ctx context.Context) error {
+func (h home) fill(ctx context.Context, url string) error {
 	var key [32]byte
 	rand.Read(key[:])
 	if err := writeJSON(h.series(), series{Epoch: specimenEpoch, Issuer: specimenIssuer, Key: hex.EncodeToString(key[:])}); err != nil {
 		return err
 	}
-	p, err := pki.New(nil)
+	p, err := pki.New(&pki.Options{URL: url})
 	if err != nil {
 		return err
 	}
 	if err := p.Write(h.pki()); err != nil {
 		return err
 	}
-	trust, err := specimenTrust(p)
+	list, err := h.makeListKey()
+	if err != nil {
+		return err
+	}
+	trust, err := specimenTrust(p, list)
 	if err != nil {
 		return err
 	}
@@ -169,8 +178,9 @@ func credential(p *pki.PKI, algorithm string) (*sign.Credential, error) {
 	return sign.NewCredential(id.Cert, id.Chain, id.Key, nil)
 }
 
-// specimenTrust is the trust list for the seal keys of a development PKI.
-func specimenTrust(p *pki.PKI) (*verify.SealTrust, error) {
+// specimenTrust is the trust list for the seal keys of a development PKI, and the
+// key that signs published lists.
+func specimenTrust(p *pki.PKI, list *seal.Key) (*verify.SealTrust, error) {
 	var entries []verify.SealTrustEntry
 	for _, signer := range []crypto.Signer{p.SealP256, p.SealEd25519} {
 		e, err := verify.TrustKey(signer.Public(), p.StampP256.Cert, p.StampRSA.Cert)
@@ -181,6 +191,7 @@ func specimenTrust(p *pki.PKI) (*verify.SealTrust, error) {
 		e.Issuers, e.Epochs = []string{specimenIssuer}, []string{specimenEpoch}
 		e.NotBefore, e.NotAfter = p.Root.Cert.NotBefore, p.Root.Cert.NotAfter
 		e.Currency, e.Specimen = currency, true
+		e.ListKeys = []string{base64.StdEncoding.EncodeToString(list.SPKI())}
 		entries = append(entries, e)
 	}
 	return verify.NewSealTrust(entries...)

@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
 
 func newInit() *cobra.Command {
 	var h home
+	var service string
 	cmd := &cobra.Command{
 		Use:   "init --dir DIR",
 		Short: "Make a development directory: specimen PKI, seal keys, trust files and ledger",
@@ -15,10 +18,18 @@ func newInit() *cobra.Command {
 (RSA-2048 and P-256), CRLs, certificates of a timestamp authority and an OCSP
 responder, seal keys, trust files and an empty ledger. Everything is marked
 SPECIMEN and can never verify as a real stamp. Secrets are readable by their
-owner alone.`,
+owner alone.
+
+With --url the certificates name the OCSP responder, the CRLs and the issuers'
+certificates at that address, where 'meterai pki' is to answer; --level b-lt then
+finds all of it by the certificate alone.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := h.create(cmd.Context()); err != nil {
+			base, err := serviceURL(service)
+			if err != nil {
+				return err
+			}
+			if err := h.createFor(cmd.Context(), base); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), `%s is ready. Next:
@@ -30,7 +41,20 @@ owner alone.`,
 		},
 	}
 	addDir(cmd, &h)
+	cmd.Flags().StringVar(&service, "url", "", "address of 'meterai pki' for the certificates, such as http://127.0.0.1:8318")
 	return cmd
+}
+
+// serviceURL is the address that certificates begin theirs with; "" for none.
+func serviceURL(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return "", usage("--url is an address such as http://127.0.0.1:8318, not %q", s)
+	}
+	return strings.TrimRight(u.String(), "/"), nil
 }
 
 // addDir adds the flag that every command needs.

@@ -75,7 +75,12 @@ func (f *levelFlags) open(h home, p *pki.PKI) (*levels, error) {
 	if lv.authority, err = tsa.New(opt); err != nil {
 		return nil, usage("--tsa: %v", err)
 	}
-	data := &ltv.Options{HTTP: client, Certificates: []*x509.Certificate{p.Issuing.Cert, p.Root.Cert}}
+	data := &ltv.Options{HTTP: client}
+	if len(p.StampP256.Cert.OCSPServer) > 0 { // the certificates say where all of it is
+		lv.collector, err = ltv.New(data)
+		return lv, err
+	}
+	data.Certificates = []*x509.Certificate{p.Issuing.Cert, p.Root.Cert}
 	for _, name := range []string{pki.IssuingCRL, pki.RootCRL} {
 		crl, err := os.ReadFile(filepath.Join(h.pki(), name))
 		if err != nil {

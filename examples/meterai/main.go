@@ -94,8 +94,8 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%v; see '%s --help'", err, cmd.CommandPath())
 	})
-	root.AddCommand(newInit(), newCredit(), newGrant(), newTransfer(), newRefund(), newStamp(), newExtend(), newVerify(), newSeal(),
-		newBalance(), newHistory(), newVoid(), newSweep(), newFence(), newBackup(), newPKI(), newAudit(), newAffected())
+	root.AddCommand(newInit(), newCredit(), newGrant(), newTransfer(), newRefund(), newStamp(), newPrepare(), newFinish(), newExtend(), newVerify(), newSeal(),
+		newBalance(), newHistory(), newVoid(), newSweep(), newFence(), newBackup(), newPKI(), newAudit(), newAffected(), newPublish(), newDoctor())
 	return root
 }
 

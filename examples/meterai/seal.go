@@ -1,56 +1,112 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-574216e4/meterai/sign/seal"
 	"github.com/seed-574216e4/meterai/verify"
+	"github.com/seed-574216e4/meterai/verify/scan"
 )
 
 func newSeal() *cobra.Command {
 	var h home
 	var asJSON bool
+	var file string
+	var status statusFlags
 	cmd := &cobra.Command{
-		Use:   "seal --dir DIR [--json] TEXT",
-		Short: "Verify what a phone read from a printed stamp",
+		Use:   "seal --dir DIR [--json] {TEXT | --image FILE}",
+		Short: "Verify what a phone read from a printed stamp, or a scanned page",
 		Long: `Verify the text of a printed seal. A genuine seal proves that the issuer sealed a
 document of that length and digest then; whether the paper at hand is that
-document only the file can tell.
+document only the file can tell. --image reads a PNG or JPEG image of a page, of
+150 to 300 dpi best, and verifies every seal in it; the worst answer counts.
 
 Exit code: 0 genuine seal, 1 not genuine, 5 cannot be decided.`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usage("give the text as one argument; see '%s --help'", cmd.CommandPath())
+			if (len(args) == 1) == (file != "") || len(args) > 1 {
+				return usage("give the text as one argument, or --image FILE; see '%s --help'", cmd.CommandPath())
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opt, err := h.verifyOptions()
+			if err == nil {
+				err = status.apply(h, opt, true)
+			}
 			if err != nil {
 				return err
+			}
+			if file != "" {
+				if args, err = sealsIn(cmd.Context(), file); err != nil {
+					return err
+				}
 			}
 			if strings.TrimSpace(args[0]) == "" {
 				return usage("the text is empty: did the reader find the symbol? draw the page at 150 dpi or more")
 			}
-			report, err := verify.Seal(args[0], opt)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				err = json.NewEncoder(cmd.OutOrStdout()).Encode(report)
-			} else {
-				_, err = io.WriteString(cmd.OutOrStdout(), report.Text())
-			}
-			if err == nil && !report.Genuine {
-				err = &exitError{code: report.ExitCode()}
-			}
-			return err
+			return errors.Join(judgeSeals(cmd.Context(), cmd.OutOrStdout(), args, opt, asJSON), status.close())
 		},
 	}
 	addDir(cmd, &h)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
+	status.add(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a seal")
+	cmd.Flags().StringVar(&file, "image", "", "read the seals from this PNG or JPEG image")
 	return cmd
+}
+
+// judgeSeals prints the answer for each text, and gives the worst.
+func judgeSeals(ctx context.Context, w io.Writer, texts []string, opt *verify.Options, asJSON bool) error {
+	worst := 0
+	for _, text := range texts {
+		report, err := verify.SealContext(ctx, text, opt)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			err = json.NewEncoder(w).Encode(report)
+		} else {
+			_, err = io.WriteString(w, report.Text())
+		}
+		if err != nil {
+			return err
+		}
+		if code := report.ExitCode(); !report.Genuine && worst != 1 {
+			worst = code
+		}
+	}
+	if worst != 0 {
+		return &exitError{code: worst}
+	}
+	return nil
+}
+
+// sealsIn reads the texts of an image that have the form of seals; at least one.
+func sealsIn(ctx context.Context, file string) ([]string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	texts, err := scan.Seals(ctx, f, nil)
+	if err != nil {
+		return nil, err
+	}
+	n := len(texts)
+	texts = slices.DeleteFunc(texts, func(text string) bool {
+		_, _, err := seal.ParseText(text)
+		return err != nil
+	})
+	if len(texts) == 0 {
+		return nil, fmt.Errorf("no seal found in %s (symbols of other kinds: %d): scan the page at 150 to 300 dpi, the stamp flat and in focus", file, n)
+	}
+	return texts, nil
 }

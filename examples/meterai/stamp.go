@@ -29,8 +29,9 @@ type stampFlags struct {
 	workers           int
 	place             placeFlags
 	levels            levelFlags
+	kind              kindFlags
 	algorithm, reason string
-	asJSON            bool
+	asJSON, repair    bool
 }
 
 func newStamp() *cobra.Command {
@@ -65,9 +66,11 @@ the same bytes are one document and share one stamp.`,
 	fl.IntVar(&f.workers, "workers", 4, "documents in work at a time with --in-dir")
 	f.place.add(cmd)
 	f.levels.add(cmd, "b-b")
+	f.kind.add(cmd)
 	fl.BoolVar(&f.levels.owed, "owed", false, "stamp at b-b when no timestamp can be had; 'meterai extend' makes it good later")
 	fl.StringVar(&f.algorithm, "algorithm", "p256", "key of the signature: p256 or rsa")
 	fl.StringVar(&f.reason, "reason", "", "free text for the signature's reason")
+	fl.BoolVar(&f.repair, "repair", false, "stamp also a file whose cross-reference data is damaged, as a search for its objects reads it")
 	fl.BoolVar(&f.asJSON, "json", false, "one JSON object a document")
 	required(cmd, "account")
 	return cmd
@@ -75,6 +78,9 @@ the same bytes are one document and share one stamp.`,
 
 func (f *stampFlags) check() error {
 	if err := f.levels.check(); err != nil {
+		return err
+	}
+	if err := f.kind.check(); err != nil {
 		return err
 	}
 	one, many := f.in != "" || f.out != "", f.inDir != "" || f.outDir != ""
@@ -138,6 +144,8 @@ func (f *stampFlags) options(p *pki.PKI) sign.Options {
 		Reason: f.reason,
 	}
 	f.place.put(&opt)
+	f.kind.put(&opt)
+	opt.AllowRepair = f.repair
 	return opt
 }
 
@@ -228,7 +236,7 @@ func (s *stamper) request(ctx context.Context, doc *sign.Document) (serial.Reque
 		io.WriteString(h, s.account)
 		request.Key = hex.AppendEncode(nil, h.Sum(nil))
 	}
-	request.Profile = fmt.Sprintf("%s %s %s", s.stampFlags.levels.level, s.algorithm, s.reason)
+	request.Profile = fmt.Sprintf("%s %s%s %s", s.stampFlags.levels.level, s.algorithm, s.kind.asked(), s.reason)
 	return request, nil
 }
 
@@ -238,6 +246,8 @@ func explain(in string, err error) error {
 	var place *sign.PlacementError
 	var field *sign.FieldError
 	var state *serial.StateError
+	var certified *sign.CertificationError
+	var repair *sign.RepairError
 	hint := ""
 	switch {
 	case errors.As(err, &conflict):
@@ -252,7 +262,9 @@ func explain(in string, err error) error {
 		hint = "correct --tsa and run the command again: the unit is held for this document"
 	case errors.Is(err, tsa.ErrRetry):
 		hint = "run the command again later: the unit is held for this document; or stamp with --owed"
-	case errors.As(err, &place), errors.As(err, &field), errors.Is(err, sign.ErrCertified), errors.Is(err, pdf.ErrDamaged), errors.Is(err, pdf.ErrNotPDF):
+	case errors.Is(err, pdf.ErrDamaged) && !errors.As(err, &repair):
+		hint = "no unit was taken; 'meterai stamp --repair' stamps what a search for its objects finds, if readers agree on that"
+	case errors.As(err, &place), errors.As(err, &field), errors.As(err, &certified), errors.Is(err, sign.ErrCertified), errors.Is(err, pdf.ErrDamaged), errors.Is(err, pdf.ErrNotPDF):
 		hint = "no unit was taken"
 	default:
 		return fmt.Errorf("%s: %w", in, err)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -19,20 +20,30 @@ type verifyFlags struct {
 	password              string // file that has it
 	crls                  []string
 	integrityOnly, asJSON bool
+	signers               string
+	status                statusFlags
 }
+
+const verifyHelp = `Verify documents. --dir trusts the roots, CRLs and seal keys of a directory made
+by init; --trust and --seal-trust replace them, --crl adds revocation lists, and
+without any an e-seal is at best INDETERMINATE (TRY_LATER). --integrity-only sets trust,
+revocation and time aside and asks only whether the bytes are what was signed.
+
+The ledger of --dir, when it is there and --seal-trust is not given, is asked what
+became of each serial (--no-ledger leaves it out); --list adds published lists of void
+serials and revoked seal keys. --stamp-signers names who signs stamps of the older
+kinds, which have no seal. Several files that have one serial on two documents are
+together TOTAL-FAILED: that is double use, and both are named.
+
+Exit code: 0 TOTAL-PASSED, 1 TOTAL-FAILED, 3 unreadable, 4 no signature,
+5 INDETERMINATE; with several files the highest. 64 is wrong usage.`
 
 func newVerify() *cobra.Command {
 	var f verifyFlags
 	cmd := &cobra.Command{
 		Use:   "verify [--dir DIR] [--trust ROOTS.pem] [--crl FILE] [--seal-trust FILE] [--time RFC3339] [--integrity-only] [--json] FILE...",
 		Short: "Verify stamped and signed documents, with reasons",
-		Long: `Verify documents. --dir trusts the roots, CRLs and seal keys of a directory made
-by init; --trust and --seal-trust replace them, --crl adds revocation lists, and
-without any an e-seal is at best INDETERMINATE (TRY_LATER). --integrity-only sets trust,
-revocation and time aside and asks only whether the bytes are what was signed.
-
-Exit code: 0 TOTAL-PASSED, 1 TOTAL-FAILED, 3 unreadable, 4 no signature,
-5 INDETERMINATE; with several files the highest. 64 is wrong usage.`,
+		Long:  verifyHelp,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("which files? see '%s --help'", cmd.CommandPath())
@@ -44,7 +55,7 @@ Exit code: 0 TOTAL-PASSED, 1 TOTAL-FAILED, 3 unreadable, 4 no signature,
 			if err != nil {
 				return err
 			}
-			return f.run(cmd, files, opt)
+			return errors.Join(f.run(cmd, files, opt), f.status.close())
 		},
 	}
 	fl := cmd.Flags()
@@ -55,11 +66,14 @@ Exit code: 0 TOTAL-PASSED, 1 TOTAL-FAILED, 3 unreadable, 4 no signature,
 	fl.StringVar(&f.at, "time", "", "verify as of this time, RFC 3339 (default: now)")
 	fl.StringVar(&f.password, "password-file", "", "file whose first line is the password of encrypted documents")
 	fl.BoolVar(&f.integrityOnly, "integrity-only", false, "set trust, revocation and time aside")
-	fl.BoolVar(&f.asJSON, "json", false, "one JSON object a line for each file")
+	fl.BoolVar(&f.asJSON, "json", false, "one JSON object a line for each file, and one for all when a serial was used twice")
+	fl.StringVar(&f.signers, "stamp-signers", "", "signers of stamps of the older kinds: JSON list, certificates, or a folder of them")
+	f.status.add(cmd)
 	return cmd
 }
 
-func (f *verifyFlags) options() (*verify.Options, error) {
+// trusted is what the flags and the directory trust.
+func (f *verifyFlags) trusted() (*verify.Options, error) {
 	opt := &verify.Options{}
 	var err error
 	if f.dir != "" {
@@ -84,10 +98,26 @@ func (f *verifyFlags) options() (*verify.Options, error) {
 		}
 		opt.CRLs = append(opt.CRLs, crl)
 	}
+	return opt, nil
+}
+
+func (f *verifyFlags) options() (*verify.Options, error) {
+	opt, err := f.trusted()
+	if err != nil {
+		return nil, err
+	}
 	if f.at != "" {
 		if opt.Time, err = time.Parse(time.RFC3339, f.at); err != nil {
 			return nil, usage("--time is a time such as 2026-01-31T12:00:00Z, not %q", f.at)
 		}
+	}
+	if f.signers != "" {
+		if opt.StampSigners, err = readStampSigners(f.signers); err != nil {
+			return nil, err
+		}
+	}
+	if err := f.status.apply(f.home, opt, f.sealTrust == ""); err != nil {
+		return nil, err
 	}
 	opt.IntegrityOnly = f.integrityOnly
 	opt.Password, err = readPassword(f.password)
@@ -96,6 +126,7 @@ func (f *verifyFlags) options() (*verify.Options, error) {
 
 func (f *verifyFlags) run(cmd *cobra.Command, files []string, opt *verify.Options) error {
 	code := 0
+	var uses verify.Uses
 	for _, name := range files {
 		report, err := f.verifyFile(cmd.Context(), name, opt)
 		if ctxErr := cmd.Context().Err(); ctxErr != nil {
@@ -104,8 +135,15 @@ func (f *verifyFlags) run(cmd *cobra.Command, files []string, opt *verify.Option
 		if err != nil {
 			report = f.unreadable(name, err)
 		}
+		uses.Add(report)
 		code = max(code, report.ExitCode())
 		if err := f.print(cmd.OutOrStdout(), report); err != nil {
+			return err
+		}
+	}
+	if set := uses.Report(); set.Indication != verify.TotalPassed {
+		code = max(code, set.ExitCode())
+		if err := f.print(cmd.OutOrStdout(), set); err != nil {
 			return err
 		}
 	}
@@ -138,7 +176,7 @@ func (f *verifyFlags) unreadable(name string, err error) *verify.Report {
 	}
 }
 
-func (f *verifyFlags) print(w io.Writer, r *verify.Report) error {
+func (f *verifyFlags) print(w io.Writer, r interface{ Text() string }) error {
 	if f.asJSON {
 		return json.NewEncoder(w).Encode(r)
 	}

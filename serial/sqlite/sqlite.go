@@ -27,7 +27,7 @@
 // # Reading
 //
 // A database that cannot be written, as on a read-only file system, opens for reading; so does one that is behind its
-// witness, or whose witness is damaged. At most 16 views and 48 scans run at a time, the others wait; a loop through
+// witness, or whose witness is damaged. Who only looks up opens it with [Options.ReadOnly] and disturbs no writer. At most 16 views and 48 scans run at a time, the others wait; a loop through
 // entries or accounts is a scan, and one that begins another inside of it takes two.
 //
 // [serial.Audit] first runs SQLite's own check of the whole file (integrity_check) and reports a fenced database.
@@ -85,6 +85,7 @@ type Options struct {
 	vfs         string        // of tests: the file system of SQLite to use; "" is the default one
 	step        int32         // of tests: pages that a backup copies at a time; 0 is backupPages
 	MustExist   bool          // refuse a database that is missing or empty with a [*MissingError], instead of making it
+	ReadOnly    bool          // as MustExist, and write nothing and take no lock that a writer waits for; every Update is refused
 }
 
 // Store is a [serial.Store] in a SQLite file.
@@ -154,6 +155,7 @@ func Open(ctx context.Context, path string, opt *Options) (*Store, error) {
 	if s.opt.step <= 0 {
 		s.opt.step = backupPages
 	}
+	s.opt.MustExist = s.opt.MustExist || s.opt.ReadOnly
 	if !s.opt.MustExist {
 		if err := create(abs); err != nil {
 			return nil, fmt.Errorf("open ledger database: %w", err)
@@ -175,8 +177,10 @@ func Open(ctx context.Context, path string, opt *Options) (*Store, error) {
 	if err := s.inPlace(); err != nil { // remembers the file
 		return nil, err
 	}
-	err = s.open(ctx, "rw", s.start)
-	if cannotWrite(err) {
+	if s.opt.ReadOnly {
+		err = s.openReadOnly(ctx, errReading)
+	} else if err = s.open(ctx, "rw", s.start); cannotWrite(err) {
+		s.opt.Logger.Warn("ledger database cannot be written", "path", s.path, "error", err)
 		err = s.openReadOnly(ctx, err)
 	}
 	if err != nil {
@@ -197,6 +201,9 @@ func (s *Store) open(ctx context.Context, mode string, start func(context.Contex
 	}
 	return start(ctx)
 }
+
+// errReading is why nothing is written when [Options.ReadOnly] is set.
+var errReading = errors.New("it was opened for reading")
 
 // cannotWrite reports whether an error comes from a file or a directory that is not to be written.
 func cannotWrite(err error) bool {
@@ -222,7 +229,6 @@ func (s *Store) openReadOnly(ctx context.Context, why error) error {
 	if err != nil {
 		return errors.Join(why, err)
 	}
-	s.opt.Logger.Warn("ledger database cannot be written", "path", s.path, "error", why)
 	s.writing <- nil
 	return nil
 }

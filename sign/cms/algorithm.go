@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/x509"
 	"fmt"
 )
 
@@ -25,6 +26,9 @@ const (
 	ECDSASHA384
 	ECDSASHA512
 	Ed25519
+	MLDSA44 // ML-DSA, in programs built with Go 1.27 or later (RFC 9882)
+	MLDSA65
+	MLDSA87
 )
 
 // Keys outside this range are refused for signing; verification reads more.
@@ -41,19 +45,21 @@ func (a Algorithm) String() string {
 		return "ECDSA with " + a.Hash().String()
 	case a == Ed25519:
 		return "Ed25519"
+	case a.mldsa() != nil:
+		return a.mldsa().name
 	}
 	return fmt.Sprintf("Algorithm(%d)", int(a))
 }
 
 // Hash is the function that the document is hashed with: for Ed25519 SHA-512
-// (RFC 8419, 3.1), zero for no algorithm.
+// (RFC 8419, 3.1), as for ML-DSA (RFC 9882, 3.3), zero for no algorithm.
 func (a Algorithm) Hash() crypto.Hash {
 	switch a {
 	case RSAPKCS1SHA256, RSAPSSSHA256, ECDSASHA256:
 		return crypto.SHA256
 	case RSAPKCS1SHA384, RSAPSSSHA384, ECDSASHA384:
 		return crypto.SHA384
-	case RSAPKCS1SHA512, RSAPSSSHA512, ECDSASHA512, Ed25519:
+	case RSAPKCS1SHA512, RSAPSSSHA512, ECDSASHA512, Ed25519, MLDSA44, MLDSA65, MLDSA87:
 		return crypto.SHA512
 	}
 	return 0
@@ -63,7 +69,7 @@ func (a Algorithm) pss() bool { return a >= RSAPSSSHA256 && a <= RSAPSSSHA512 }
 
 // AlgorithmFor is the algorithm to sign with when nothing else is asked for:
 // RSA PKCS #1 v1.5 with SHA-256, ECDSA with the hash function as long as the
-// curve, Ed25519. A key that cannot sign here gives an error that is ErrAlgorithm.
+// curve, Ed25519, ML-DSA with the key's parameter set. A key that cannot sign here gives an error that is ErrAlgorithm.
 func AlgorithmFor(pub crypto.PublicKey) (Algorithm, error) {
 	a := Algorithm(0)
 	switch k := pub.(type) {
@@ -83,8 +89,28 @@ func AlgorithmFor(pub crypto.PublicKey) (Algorithm, error) {
 		}
 	case ed25519.PublicKey:
 		a = Ed25519
+	default:
+		a = mldsaKey(pub)
 	}
 	return a, a.suits(pub)
+}
+
+// AlgorithmOf is [AlgorithmFor] of the key in a certificate, also of one that
+// crypto/x509 leaves out: RSA-PSS with SHA-256 where the key is for that alone. The
+// error says what the key is.
+func AlgorithmOf(cert *x509.Certificate) (Algorithm, error) {
+	id, err := identify(cert)
+	if err != nil {
+		return 0, err
+	}
+	pub, pss, err := id.publicKey()
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrAlgorithm, err)
+	}
+	if pss != nil {
+		return RSAPSSSHA256, RSAPSSSHA256.suits(pub)
+	}
+	return AlgorithmFor(pub)
 }
 
 // suits says whether a key can sign with the algorithm.
@@ -120,6 +146,10 @@ func (a Algorithm) suits(pub crypto.PublicKey) error {
 		if a == Ed25519 {
 			return nil
 		}
+	default:
+		if a.mldsa() != nil && a == mldsaKey(pub) {
+			return nil
+		}
 	}
 	return fmt.Errorf("%w: %v with a key of type %T", ErrAlgorithm, a, pub)
 }
@@ -134,11 +164,15 @@ func maxSignature(pub crypto.PublicKey) int {
 		bits := k.Curve.Params().N.BitLen()
 		return elementSize(2 * elementSize(bits/8+1)) // a further bit for the sign
 	}
+	if p := mldsaKey(pub).mldsa(); p != nil {
+		return p.signature
+	}
 	return ed25519.SignatureSize
 }
 
 // identifier is the DER AlgorithmIdentifier of the signature: RFC 4055 for RSA
-// (parameters NULL), RFC 5758 for ECDSA and RFC 8419 for Ed25519 (absent).
+// (parameters NULL), RFC 5758 for ECDSA, RFC 8419 for Ed25519 and RFC 9882 for
+// ML-DSA (absent).
 func (a Algorithm) identifier() []byte {
 	null := []byte{tagNull, 0}
 	switch a {
@@ -150,6 +184,9 @@ func (a Algorithm) identifier() []byte {
 	case ECDSASHA256, ECDSASHA384, ECDSASHA512:
 		last := byte(0x02 + a - ECDSASHA256)
 		return element(tagSequence, oidElement(oidECDSASHA2+string([]byte{last})))
+	}
+	if p := a.mldsa(); p != nil {
+		return element(tagSequence, oidElement(oidNISTSig+string([]byte{p.arc})))
 	}
 	return element(tagSequence, oidElement(oidEd25519))
 }
@@ -174,7 +211,7 @@ func (a Algorithm) digestIdentifier() []byte {
 // options are what crypto.Signer.Sign wants to hear.
 func (a Algorithm) options() crypto.SignerOpts {
 	switch {
-	case a == Ed25519:
+	case a == Ed25519, a.mldsa() != nil:
 		return crypto.Hash(0)
 	case a.pss():
 		return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: a.Hash()}

@@ -25,6 +25,9 @@ func (id *identity) publicKey() (crypto.PublicKey, *pssParameters, error) {
 	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey, *dsa.PublicKey:
 		return k, nil, nil
 	}
+	if mldsaKey(id.cert.PublicKey) != 0 {
+		return id.cert.PublicKey, nil, nil
+	}
 	alg, key, err := publicKeyInfo(id.cert.RawSubjectPublicKeyInfo)
 	if err != nil {
 		return nil, nil, err
@@ -38,6 +41,10 @@ func (id *identity) publicKey() (crypto.PublicKey, *pssParameters, error) {
 		pub, err := brainpoolKey(alg, key)
 		return pub, nil, err
 	default:
+		if a := mldsaOf(alg.oid); a != 0 {
+			pub, err := mldsaPublicKey(a, key)
+			return pub, nil, err
+		}
 		return nil, nil, fmt.Errorf("public key of type %v", alg.Algorithm)
 	}
 	pub, err := rsaPublicKey(key)

@@ -26,6 +26,7 @@ const (
 	kindEd25519
 	kindEd448
 	kindDSA
+	kindMLDSA
 )
 
 // scheme is how a signature value is to be verified.
@@ -33,6 +34,7 @@ type scheme struct {
 	kind  kind
 	hash  crypto.Hash
 	salt  int         // PSS
+	mldsa Algorithm   // the parameter set of ML-DSA
 	named crypto.Hash // PKCS #1: the hash that the signature algorithm names, if another
 }
 
@@ -52,6 +54,8 @@ func (s scheme) String() string {
 		name = "DSA"
 	case kindEd448:
 		return "Ed448"
+	case kindMLDSA:
+		return s.mldsa.String()
 	default:
 		return "Ed25519"
 	}
@@ -59,7 +63,9 @@ func (s scheme) String() string {
 }
 
 // pure says that the message is signed itself, not a digest of it.
-func (s scheme) pure() bool { return s.kind == kindEd25519 || s.kind == kindEd448 }
+func (s scheme) pure() bool {
+	return s.kind == kindEd25519 || s.kind == kindEd448 || s.kind == kindMLDSA
+}
 
 // schemeOf reads the signature algorithm beside the digest algorithm. A
 // signature algorithm that names a hash must name the same one (RFC 5754, 3;
@@ -68,6 +74,9 @@ func (s scheme) pure() bool { return s.kind == kindEd25519 || s.kind == kindEd44
 func schemeOf(alg AlgorithmIdentifier, function Digest) (scheme, error) {
 	if string(alg.oid) == oidEd448 {
 		return ed448Scheme(alg, function)
+	}
+	if a := mldsaOf(alg.oid); a != 0 {
+		return mldsaScheme(a, alg, function)
 	}
 	if function == SHAKE256 {
 		return scheme{}, refuse(ReasonUnsupported, "SHAKE256 with signature algorithm %v", alg.Algorithm)
@@ -213,6 +222,8 @@ func (s scheme) accepts(pub crypto.PublicKey, only *pssParameters) error {
 		if err := soundDSA(k); err != nil {
 			return err
 		}
+	default:
+		ok = s.kind == kindMLDSA && s.mldsa == mldsaKey(pub)
 	}
 	if !ok {
 		return refuse(ReasonInconsistent, "%v with a key of type %T", s, pub)
@@ -244,6 +255,8 @@ func (s scheme) verify(pub crypto.PublicKey, message, sig []byte) error {
 			ok = ed25519.Verify(k, message, sig)
 		case ed448.PublicKey:
 			ok = ed448.Verify(k, message, sig, "")
+		default:
+			ok = s.kind == kindMLDSA && verifyMLDSA(pub, message, sig)
 		}
 		if !ok {
 			return refuse(ReasonSignature, "not a signature by this key")

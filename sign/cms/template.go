@@ -8,6 +8,7 @@ import (
 	"encoding/asn1"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Template is what stays the same in every signature of one credential, encoded
@@ -83,6 +84,29 @@ func newTemplate(oid string, contentType asn1.ObjectIdentifier, cert *x509.Certi
 	return t, nil
 }
 
+// WithSigningTime returns a copy of t whose signed attributes also claim a time
+// of signing, in whole seconds (RFC 5652, 11.3). ETSI EN 319 142-1, 6.3 forbids
+// that; consumers of adbe.pkcs7.detached look for it. It is nil when the year
+// is not one from 0 to 9999.
+func (t *Template) WithSigningTime(at time.Time) *Template {
+	id, err := identify(t.Certificate)
+	if at = at.UTC(); err != nil || at.Year() < 0 || at.Year() > 9999 {
+		return nil
+	}
+	dated := *t
+	dated.attrs, dated.digestAt = signedAttributes(t.content, t.Algorithm, id, attribute(oidSigningTime, timeElement(at)))
+	return &dated
+}
+
+// timeElement encodes Time: UTCTime from 1950 to 2049, GeneralizedTime otherwise
+// (RFC 5652, 11.3).
+func timeElement(at time.Time) []byte {
+	if y := at.Year(); y >= 1950 && y < 2050 {
+		return element(tagUTCTime, at.AppendFormat(nil, "060102150405Z"))
+	}
+	return element(tagTime, at.AppendFormat(nil, "20060102150405Z"))
+}
+
 // WithoutCertificates returns a copy of t that leaves all certificates out of what
 // it builds, as a timestamp authority does when it was not asked for them
 // (RFC 3161, 2.4.1).
@@ -109,15 +133,15 @@ func certificateSet(cert *x509.Certificate, chain []*x509.Certificate) []byte {
 // signedAttributes encodes the attributes with zeros for the digest, in the
 // order of a DER SET OF (X.690, 11.6), and says where the digest goes. The order
 // does not depend on it, since the attribute types before it differ.
-func signedAttributes(content []byte, alg Algorithm, id *identity) ([]byte, int) {
+func signedAttributes(content []byte, alg Algorithm, id *identity, more ...[]byte) ([]byte, int) {
 	hash := alg.Hash()
 	digest := element(tagOctets, make([]byte, hash.Size()))
 	message := attribute(oidMessageDigest, digest)
-	list := [][]byte{
+	list := append([][]byte{
 		attribute(oidContentType, content),
 		message,
 		attribute(oidSigningCertV2, signingCertificateV2(hash, id)),
-	}
+	}, more...)
 	slices.SortFunc(list, bytes.Compare)
 	out := element(tagSet, list...)
 	at := len(out)
@@ -154,7 +178,7 @@ func signingCertificateV2(hash crypto.Hash, id *identity) []byte {
 // SignedAttributes returns the DER SET OF Attribute (tag 0x31) to be signed over
 // a document with the given digest, made with t.Algorithm.Hash(): content-type,
 // message-digest and signing-certificate-v2, nothing else (ETSI EN 319 142-1,
-// 6.3). It returns nil when digest does not have the length of that hash.
+// 6.3) unless t is from [Template.WithSigningTime]. It returns nil when digest does not have the length of that hash.
 func (t *Template) SignedAttributes(digest []byte) []byte {
 	if len(digest) != t.Algorithm.Hash().Size() {
 		return nil
@@ -163,6 +187,10 @@ func (t *Template) SignedAttributes(digest []byte) []byte {
 	copy(out[t.digestAt:], digest)
 	return out
 }
+
+// Made says whether attrs came from SignedAttributes of this template, over
+// whatever digest.
+func (t *Template) Made(attrs []byte) bool { return t.own(attrs) == nil }
 
 // own says whether attrs came from SignedAttributes.
 func (t *Template) own(attrs []byte) error {
@@ -176,7 +204,7 @@ func (t *Template) own(attrs []byte) error {
 
 // Sign signs attrs, as SignedAttributes returned them, with one call of signer:
 // SignMessage when it is a [crypto.MessageSigner], else Sign over the hash of
-// attrs, or over attrs themselves for Ed25519. PSS is asked for with a salt as
+// attrs, or over attrs themselves for Ed25519 and ML-DSA. PSS is asked for with a salt as
 // long as the hash. The signer's key is not compared with the certificate (see
 // [Template.Owns]) nor the signature checked (see [Template.Check]).
 func (t *Template) Sign(signer crypto.Signer, attrs []byte) (signature []byte, err error) {
@@ -216,6 +244,8 @@ func (a Algorithm) scheme() scheme {
 	switch {
 	case a == Ed25519:
 		s.kind = kindEd25519
+	case a.mldsa() != nil:
+		s.kind, s.mldsa = kindMLDSA, a
 	case a >= ECDSASHA256:
 		s.kind = kindECDSA
 	case a.pss():

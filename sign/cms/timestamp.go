@@ -33,6 +33,7 @@ const timeLayout = "20060102150405.999999999Z"
 
 const (
 	tagBoolean = 0x01
+	tagUTCTime = 0x17
 	tagTime    = 0x18 // GeneralizedTime
 	tagMillis  = 0x80
 	tagMicros  = 0x81

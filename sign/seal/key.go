@@ -43,6 +43,10 @@ type Key struct {
 	hash      [sha256.Size]byte
 }
 
+// ed25519SPKI is the SubjectPublicKeyInfo of an Ed25519 key before its 32 bytes
+// (RFC 8410, 4): SEQUENCE, AlgorithmIdentifier 1.3.101.112, BIT STRING.
+const ed25519SPKI = "\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00"
+
 // NewKey makes a Key of an [ed25519.PublicKey] or an [*ecdsa.PublicKey] on
 // P-256. Everything else is refused with a *KeyError.
 func NewKey(pub crypto.PublicKey) (*Key, error) {
@@ -51,6 +55,9 @@ func NewKey(pub crypto.PublicKey) (*Key, error) {
 		if len(p) != ed25519.PublicKeySize {
 			return nil, &KeyError{Reason: "an Ed25519 key has 32 bytes"}
 		}
+		// Spelt out, since every document that is opened comes by here.
+		spki := append([]byte(ed25519SPKI), p...)
+		return &Key{algorithm: Ed25519, ed: spki[len(ed25519SPKI):], spki: spki, hash: sha256.Sum256(spki)}, nil
 	case *ecdsa.PublicKey:
 		if p == nil || p.Curve != elliptic.P256() {
 			return nil, &KeyError{Reason: "the curve is not P-256"}

@@ -49,8 +49,19 @@ func (s *Seal) Finish(k *Key, signature []byte) ([]byte, error) {
 
 // finish is Finish with the message at hand.
 func (s *Seal) finish(k *Key, message, signature []byte) ([]byte, error) {
+	form, err := k.canonical(message, signature)
+	if err != nil {
+		return nil, err
+	}
+	s.Signature = form
+	return s.encode()
+}
+
+// canonical gives the one form of a signature that a seal can have, or
+// ErrSignature when it is none over the message.
+func (k *Key) canonical(message, signature []byte) ([64]byte, error) {
 	if len(signature) > maxSignature {
-		return nil, ErrSignature
+		return [64]byte{}, ErrSignature
 	}
 	var forms [][64]byte
 	if len(signature) == signatureSize {
@@ -67,11 +78,10 @@ func (s *Seal) finish(k *Key, message, signature []byte) ([]byte, error) {
 			lowS(form)
 		}
 		if k.verify(message, form) {
-			s.Signature = *form
-			return s.encode()
+			return *form, nil
 		}
 	}
-	return nil, ErrSignature
+	return [64]byte{}, ErrSignature
 }
 
 // Sign signs the seal and gives its encoding. It makes one call of signer,

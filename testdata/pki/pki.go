@@ -10,7 +10,8 @@
 //	err = p.Write("dir/pki")      // on disk, secrets 0600; pki.Load reads it back
 //
 // The chain is root -> issuing authority -> end entities. The root is valid for ten
-// years, the issuing authority for eight, end entities for three; all begin one hour
+// years, the issuing authority for eight, the timestamp authority for seven, other end
+// entities for three; all begin one hour
 // before now, so that a clock that is slightly behind does not refuse them. A CRL is
 // valid for 90 days: after that, [PKI.Refresh] and [PKI.WriteCRLs] renew both.
 //
@@ -36,7 +37,8 @@ import (
 const (
 	RootValidity    = 10 * 365 * 24 * time.Hour // of the root's certificate
 	IssuingValidity = 8 * 365 * 24 * time.Hour  // of the issuing authority's certificate
-	LeafValidity    = 3 * 365 * 24 * time.Hour  // of end entities
+	LeafValidity    = 3 * 365 * 24 * time.Hour  // of end entities but the timestamp authority
+	TSAValidity     = 7 * 365 * 24 * time.Hour  // of the timestamp authority: it vouches for signers that have expired
 	CRLValidity     = 90 * 24 * time.Hour       // from thisUpdate to nextUpdate of a CRL
 )
 
@@ -195,7 +197,7 @@ func (p *PKI) makeIdentities() error {
 	}{
 		{&p.StampRSA, Request{CommonName: "E-Seal RSA-2048", Key: RSA2048}},
 		{&p.StampP256, Request{CommonName: "E-Seal P-256", Key: P256}},
-		{&p.TSA, Request{CommonName: "Timestamp Authority", Use: Timestamping, Key: P256}},
+		{&p.TSA, Request{CommonName: "Timestamp Authority", Use: Timestamping, Key: P256, NotAfter: p.now().Add(TSAValidity)}},
 		{&p.OCSP, Request{CommonName: "OCSP Responder", Use: OCSPResponder, Key: P256}},
 	} {
 		id, err := p.Issue(&want.req)
