@@ -39,7 +39,8 @@
 //
 // The same bytes are always read the same. Where other readers are likely to differ,
 // because an object is defined twice in one revision or bytes in a stream look like
-// an object for example, [File.Repaired] says so. It says nothing of what is written
+// an object for example, [File.Repaired] says so; also where a table that is still in
+// the file leads to something else, since a reader that is less strict goes by it. It says nothing of what is written
 // wrong inside objects: lengths and filters are not mended. The pass is linear in the
 // size of the file, takes some 60 bytes for each object found (Limits.Definitions),
 // and holds no part of the file. An [Update] of such a file lists all its objects, so

@@ -78,6 +78,7 @@ type repairer struct {
 	highest  uint32       // object number met in a definition or reference
 	defs     []definition
 	again    numberSet // numbers with several definitions
+	referred numberSet // numbers that something refers to
 }
 
 type foundTrailer struct {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-574216e4/meterai/pdf"
+	"github.com/seed-574216e4/meterai/testdata/pdfs"
 )
 
 func openBy(data []byte, how pdf.Repair) (*pdf.File, error) {
@@ -208,16 +209,19 @@ func TestRepairLost(t *testing.T) {
 // is still there, and show them something else.
 func TestRepairDisputed(t *testing.T) {
 	whole := newBuilder().onePage().table("").String()
+	deletes := newBuilder().onePage().obj(5, "5").table("").String()
 	noMarker := "startxref\n%d\n% no end of file\n"
 	cut := func(s string) string { return s[:strings.LastIndex(s, "startxref")] }
 	for name, c := range map[string]struct{ text, want string }{
 		"nothing": {cut(whole), ""},
 		"an object behind the table": {whole + "4 0 obj\n<</Length 1>>\nstream\nq\nendstream\nendobj\n" + noMarker,
 			"object 4 is elsewhere, or not there, for readers that go by the table"},
-		"an object that no table knows": {cut(newBuilder().onePage().table("").String()) + "5 0 obj\n5\nendobj\n",
-			"object 5 is not there for readers that go by the tables"},
+		"an object that no table knows": {cut(whole) + "5 0 obj\n6 0 R\nendobj\n6 0 obj\n6\nendobj\n",
+			"object 6 is not there for readers that go by the tables"},
 		"an object that was deleted": {cut(strings.Replace(whole, fmt.Sprintf("%010d 00000 n", strings.Index(whole, "4 0 obj")), "0000000000 00001 f", 1)),
 			"object 4 is elsewhere, or not there, for readers"},
+		"an object that was deleted and is not used": {cut(
+			strings.Replace(deletes, fmt.Sprintf("%010d 00000 n", strings.Index(deletes, "5 0 obj")), "0000000000 00001 f", 1)), ""},
 		"two revisions without their tables": {newBuilder().onePage().String() + "%%EOF\n4 0 obj\n(new)\nendobj\n%%EOF\ntrailer<</Root 1 0 R>>",
 			"object 4 is defined more than once, and no table"},
 		"two revisions with their tables": {cut(strings.Replace(newBuilder().onePage().table("").obj(4, "(new)").table("").String(), "startxref", "startXref", 1)), ""},
@@ -317,6 +321,9 @@ func FuzzRepair(f *testing.F) {
 		for _, damage := range breakages() {
 			f.Add(damage(bytes.Clone(data)))
 		}
+	}
+	for _, d := range pdfs.Damaged() {
+		f.Add(d.Bytes())
 	}
 	f.Add([]byte("%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 1 0 obj(2 0 obj)endobj trailer<<>>"))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -17,6 +17,15 @@ func newNumberSet(highest uint32) numberSet { return make(numberSet, highest/64+
 func (s numberSet) has(n uint32) bool { return int(n/64) < len(s) && s[n/64]>>(n%64)&1 != 0 }
 func (s numberSet) add(n uint32)      { s[n/64] |= 1 << (n % 64) }
 
+// grow is add for a set that may have to be longer.
+func (s numberSet) grow(n uint32) numberSet {
+	for int(n/64) >= len(s) {
+		s = append(s, 0)
+	}
+	s.add(n)
+	return s
+}
+
 // tables is what comparing them has come to.
 type tables struct {
 	seen   numberSet // an entry leads to the object
@@ -79,7 +88,7 @@ func (r *repairer) compareTable(s *section, t *tables) error {
 		case err != nil:
 		case !leads:
 			t.misled.add(n)
-		case !same:
+		case !same && (e.kind != entryFree || r.referred.has(n)): // what is deleted and not referred to is nowhere seen
 			r.disputed("object %d is elsewhere, or not there, for readers that go by the table at byte %d", n, s.start)
 			fallthrough
 		default:
@@ -159,7 +168,7 @@ func (r *repairer) unlisted(t *tables) {
 				continue
 			}
 			switch {
-			case t.usable && !t.misled.has(n):
+			case t.usable && !t.misled.has(n) && r.referred.has(n):
 				r.disputed("object %d is not there for readers that go by the tables of the file", n)
 			case r.again.has(n):
 				r.disputed("object %d is defined more than once, and no table tells which definition counts", n)

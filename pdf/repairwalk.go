@@ -260,6 +260,7 @@ func (r *repairer) refer(o Object) {
 	case Ref:
 		if v.Number <= r.f.lim.ObjectNumber {
 			r.highest = max(r.highest, v.Number)
+			r.referred = r.referred.grow(v.Number)
 		}
 	case Array:
 		for _, e := range v {

@@ -143,17 +143,22 @@ func (j *joined) ReadAt(p []byte, off int64) (int, error) {
 // expected, as a multiple of what came.
 const timestampRoom = 2
 
+// openForTimestamp reads the document and finds the place of a timestamp.
+func (d *Document) openForTimestamp(size int64) error {
+	if err := d.openFile(size); err != nil {
+		return err
+	}
+	d.opt.Page = d.orderedPage()
+	return d.lay()
+}
+
 // addTimestamp appends a revision with a document timestamp. A token that is
 // larger than expected is asked for once more, with more room: that costs no
 // signature of ours.
 func (x *extender) addTimestamp(ctx context.Context) error {
 	r, size := x.source()
 	d := &Document{r: r, opt: Options{Limits: x.opt.Limits, Password: x.opt.Password}}
-	if err := d.openFile(size); err != nil {
-		return err
-	}
-	d.opt.Page = d.orderedPage()
-	if err := d.lay(); err != nil {
+	if err := d.openForTimestamp(size); err != nil {
 		return err
 	}
 	sum := sha256.New()

@@ -138,8 +138,8 @@ func readStateJSON(b []byte) (*Prepared, error) {
 	return p, nil
 }
 
-// readState reads version 2.
-func readState(b []byte) (*Prepared, error) {
+// openState looks at version and digest of a file and gives what is between them.
+func openState(b []byte) (*stateReader, error) {
 	body := len(b) - sha256.Size
 	switch {
 	case body <= len(stateMagic) || string(b[:len(stateMagic)]) != stateMagic:
@@ -149,7 +149,15 @@ func readState(b []byte) (*Prepared, error) {
 	case sha256.Sum256(b[:body]) != [sha256.Size]byte(b[body:]):
 		return nil, &PreparedError{What: "it is damaged: its digest is another one"}
 	}
-	s := &stateReader{b: b[len(stateMagic)+1 : body]}
+	return &stateReader{b: b[len(stateMagic)+1 : body]}, nil
+}
+
+// readState reads version 2.
+func readState(b []byte) (*Prepared, error) {
+	s, err := openState(b)
+	if err != nil {
+		return nil, err
+	}
 	p := &Prepared{Version: preparedVersion}
 	r := &p.Result
 	copy(p.Certificate[:], s.take(sha256.Size))
@@ -172,11 +180,11 @@ func readState(b []byte) (*Prepared, error) {
 	if s.short || len(s.b) > 0 {
 		return nil, &PreparedError{What: "its parts do not fill it"}
 	}
-	if number != [14]byte{} {
-		var err error
-		if r.Number, err = serial.Unpack(number); err != nil {
-			return nil, &PreparedError{What: err.Error()}
-		}
+	if number == [14]byte{} {
+		return p, nil
+	}
+	if r.Number, err = serial.Unpack(number); err != nil {
+		return nil, &PreparedError{What: err.Error()}
 	}
 	return p, nil
 }

@@ -189,19 +189,8 @@ func (w *keyWalk) node(o pdf.Object, depth int, last bool) ([]node, error) {
 			return nil, errTree // it is something else as well
 		}
 	}
-	nums, err := w.file.Array(dict["Nums"])
-	if err != nil {
+	if err := w.leaf(dict["Nums"]); err != nil {
 		return nil, err
-	}
-	if w.count += int64(len(nums) / 2); w.count > maxKeys || len(nums)%2 != 0 {
-		return nil, errTree
-	}
-	for i := 0; i < len(nums); i += 2 {
-		key, ok := nums[i].(pdf.Integer)
-		if !ok {
-			return nil, errTree
-		}
-		w.highest = max(w.highest, int64(key))
 	}
 	kids, err := w.file.Array(dict["Kids"])
 	if err != nil {
@@ -218,6 +207,25 @@ func (w *keyWalk) node(o pdf.Object, depth int, last bool) ([]node, error) {
 	}
 	ref, _ := o.(pdf.Ref)
 	return append([]node{{ref, cloneDict(dict)}}, below...), nil
+}
+
+// leaf looks at the keys that a node has itself.
+func (w *keyWalk) leaf(o pdf.Object) error {
+	nums, err := w.file.Array(o)
+	if err != nil {
+		return err
+	}
+	if w.count += int64(len(nums) / 2); w.count > maxKeys || len(nums)%2 != 0 {
+		return errTree
+	}
+	for i := 0; i < len(nums); i += 2 {
+		key, ok := nums[i].(pdf.Integer)
+		if !ok {
+			return errTree
+		}
+		w.highest = max(w.highest, int64(key))
+	}
+	return nil
 }
 
 // taken says that two objects which are written anew are one, or one of others.

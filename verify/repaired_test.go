@@ -74,6 +74,26 @@ func TestAttackLostObjectBroughtWhileRepairing(t *testing.T) {
 	require.Equal(t, verify.TotalPassed, check(t, honest, w.opt).Indication, "what is new has other numbers")
 }
 
+// A document is damaged on purpose, so that its readers go by the old table and
+// the stamp by what stands behind it.
+func TestAttackOldTableBehindARepairingStamp(t *testing.T) {
+	w := newWorld(t)
+	const other = "4 0 obj\n<< /Length 5 >>\nstream\nBT ET\nendstream\nendobj\n"
+	whole := plain("I owe 10", 2, 0)
+	for name, base := range map[string][]byte{
+		"replaced": fmt.Appendf(bytes.Clone(whole), "%sstartxref\n%d\n", other, bytes.LastIndex(whole, []byte("\nxref\n"))+1),
+		"hidden": broken(bytes.Replace(append(bytes.TrimSuffix(bytes.Clone(whole), []byte("%%EOF\n")), "40 0 obj\n[5 0 R 41 0 R]\nendobj\n41 0 obj\n41\nendobj\nstartxref"...),
+			[]byte("startxref"), []byte("startXref"), 1)),
+		"no table at all": append(bytes.Replace(broken(whole), []byte("\nxref\n"), []byte("\nXref\n"), 1), "%%EOF\n"+other...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := check(t, w.repairStamp(t, base, nil), w.opt)
+			require.Equal(t, verify.Indeterminate, r.Indication, r.Text())
+			require.Contains(t, r.Text(), "readers that repair the document differ")
+		})
+	}
+}
+
 // Signatures of a document that was damaged when it was stamped: nobody can tell
 // what their readers saw.
 func TestSignatureBeforeARepairingStamp(t *testing.T) {

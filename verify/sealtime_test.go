@@ -54,7 +54,7 @@ func TestSealJudgedByTheProvedTime(t *testing.T) {
 		{"key expired, proved to be older", w.stampedAt(t, days(1), nil), func(e *verify.SealTrustEntry) { e.NotAfter = days(2) }, "", ""},
 		{"key expired, a document timestamp is older", over(w.stampedAt(t, time.Time{}, nil), 1), func(e *verify.SealTrustEntry) { e.NotAfter = days(2) }, "", ""},
 		{"key had expired when it was proved", w.stampedAt(t, days(3), nil), func(e *verify.SealTrustEntry) { e.NotAfter = days(2) },
-			verify.OutOfBoundsNoPOE, "proved to have existed at 2026-09-07T08:00:00Z, after its key had expired"},
+			"", "proved to have existed only after its key had expired"},
 		{"claims to be older than its key", w.stampedAt(t, days(1), backdated), func(e *verify.SealTrustEntry) { e.NotBefore = days(-1) },
 			verify.OutOfBoundsNoPOE, "by the time that it claims, outside the validity of its key"},
 		{"proved before its key was valid", w.stampedAt(t, days(1), func(s *seal.Seal) { s.Issued = days(1).Add(4 * time.Minute) }),

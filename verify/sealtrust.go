@@ -312,6 +312,11 @@ func (e *SealTrustEntry) judge(s *seal.Seal, q *sealInquiry) sealVerdict {
 	if v.sub != "" {
 		v.ind = Indeterminate
 	}
+	if v.sub == "" && !e.NotAfter.IsZero() && q.proven.After(e.NotAfter) {
+		// A timestamp that came later says no less than none at all.
+		v.notes = append(v.notes, "the seal is proved to have existed only after its key had expired at "+e.NotAfter.UTC().Format(time.RFC3339)+
+			"; that it is older only the seal itself claims")
+	}
 	return v
 }
 
@@ -332,9 +337,6 @@ func (e *SealTrustEntry) outOfTime(s *seal.Seal, q *sealInquiry) (SubIndication,
 		return TimestampOrderFailure, proven + ", before the time that it claims"
 	case q.proven.Before(e.NotBefore):
 		return NotYetValid, proven + ", before its key was valid"
-	case ended(q.proven):
-		return OutOfBoundsNoPOE, proven + ", after its key had expired at " + e.NotAfter.UTC().Format(time.RFC3339) +
-			"; that it is older only the seal itself claims"
 	}
 	return "", ""
 }

@@ -1,6 +1,7 @@
-// Validates PDF/A files with veraPDF, each against the part and level it says it has.
+// Validates PDF/A files with veraPDF, each against the part and level it says it has, or all
+// against one flavour, such as ua1.
 //
-//     java -cp 'JARS/*' Validate.java < LIST
+//     java -cp 'JARS/*' [-Dflavour=FLAVOUR] Validate.java < LIST
 //
 // LIST has a path a line. One line a file comes out: path, tab, the flavour such as 2b, tab,
 // "ok" or the rules broken. The exit status is 1 when any rule is broken.
@@ -37,8 +38,11 @@ public class Validate {
     }
 
     private static String verdict(String path) throws Exception {
-        try (PDFAParser parser = Foundries.defaultInstance().createParser(new File(path))) {
-            PDFAFlavour flavour = parser.getFlavour();
+        PDFAFlavour asked = PDFAFlavour.fromString(System.getProperty("flavour"));
+        boolean any = asked == PDFAFlavour.NO_FLAVOUR;
+        try (PDFAParser parser = any ? Foundries.defaultInstance().createParser(new File(path))
+                : Foundries.defaultInstance().createParser(new File(path), asked)) {
+            PDFAFlavour flavour = any ? parser.getFlavour() : asked;
             if (flavour == null || flavour == PDFAFlavour.NO_FLAVOUR) {
                 return "none\tdoes not say that it is PDF/A";
             }

@@ -35,21 +35,9 @@ func (d *doctor) checkToken(ctx context.Context) {
 		return
 	}
 	defer module.Close()
-	pin, err := readPassword(d.token.pinFile)
+	signer, err := d.token.open(ctx, module, cert)
 	if err != nil {
-		d.fail(check, "give a file whose first line is the PIN", "%v", err)
-		return
-	}
-	cfg := &pkcs11.KeyConfig{
-		Tokens: []pkcs11.TokenConfig{{Label: d.token.label}}, Label: d.token.key,
-		PIN: func(context.Context, pkcs11.TokenConfig) ([]byte, error) { return []byte(pin), nil },
-	}
-	if cert != nil {
-		cfg.Public = cert.PublicKey
-	}
-	signer, err := module.Signer(ctx, cfg)
-	if err != nil {
-		d.fail(check, "check the labels of token and key (pkcs11-tool -O), the PIN, and that the certificate is of this key; do not try a wrong PIN again and again: tokens lock", "%v", err)
+		d.fail(check, "check the labels of token and key (pkcs11-tool -O), the PIN in its file, and that the certificate is of this key; do not try a wrong PIN again and again: tokens lock", "%v", err)
 		return
 	}
 	defer signer.Close()
@@ -64,6 +52,22 @@ func (d *doctor) checkToken(ctx context.Context) {
 	} else {
 		d.ok(check, "the certificate is of this key")
 	}
+}
+
+// open logs in and finds the key, which must be that of the certificate if there is one.
+func (f *tokenFlags) open(ctx context.Context, module *pkcs11.Module, cert *x509.Certificate) (*pkcs11.Signer, error) {
+	pin, err := readPassword(f.pinFile)
+	if err != nil {
+		return nil, err
+	}
+	cfg := &pkcs11.KeyConfig{
+		Tokens: []pkcs11.TokenConfig{{Label: f.label}}, Label: f.key,
+		PIN: func(context.Context, pkcs11.TokenConfig) ([]byte, error) { return []byte(pin), nil },
+	}
+	if cert != nil {
+		cfg.Public = cert.PublicKey
+	}
+	return module.Signer(ctx, cfg)
 }
 
 // tokenCertificate reads the certificate that belongs to the key.

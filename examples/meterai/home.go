@@ -80,7 +80,7 @@ func (h home) fill(ctx context.Context, url string) error {
 	if err := writeJSON(h.series(), series{Epoch: specimenEpoch, Issuer: specimenIssuer, Key: hex.EncodeToString(key[:])}); err != nil {
 		return err
 	}
-	p, err := pki.New(&pki.Options{URL: url})
+	p, err := pki.New(&pki.Options{URL: url, TSAValidity: pki.TSAValidity})
 	if err != nil {
 		return err
 	}

@@ -87,23 +87,26 @@ func (f *prepareFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return explain(f.in, err)
 	}
-	return f.withLedger(cmd.Context(), func(l *ledger) error {
-		s := &stamper{stampFlags: &f.stampFlags, ledger: l, credential: cred}
-		request, err := s.request(cmd.Context(), doc)
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.in, err)
-		}
-		_, err = l.Redeem(cmd.Context(), request, func(ctx context.Context, r serial.Reservation, _ io.Writer) error {
-			return f.prepare(ctx, cmd, doc, cred, r)
-		})
-		switch {
-		case err == nil:
-			return fmt.Errorf("%s is stamped already; 'meterai stamp' with the same key writes it", f.in)
-		case errors.Is(err, errPrepared):
-			return nil
-		}
-		return explain(f.in, err)
+	return f.withLedger(cmd.Context(), func(l *ledger) error { return f.reserve(cmd, l, doc, cred) })
+}
+
+// reserve takes a unit and a serial number and prepares the document with it.
+func (f *prepareFlags) reserve(cmd *cobra.Command, l *ledger, doc *sign.Document, cred *sign.Credential) error {
+	s := &stamper{stampFlags: &f.stampFlags, ledger: l, credential: cred}
+	request, err := s.request(cmd.Context(), doc)
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.in, err)
+	}
+	_, err = l.Redeem(cmd.Context(), request, func(ctx context.Context, r serial.Reservation, _ io.Writer) error {
+		return f.prepare(ctx, cmd, doc, cred, r)
 	})
+	switch {
+	case err == nil:
+		return fmt.Errorf("%s is stamped already; 'meterai stamp' with the same key writes it", f.in)
+	case errors.Is(err, errPrepared):
+		return nil
+	}
+	return explain(f.in, err)
 }
 
 // prepare writes the files and ends with errPrepared, so that the serial number stays

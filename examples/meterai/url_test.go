@@ -36,15 +36,9 @@ func TestServicesFromTheCertificate(t *testing.T) {
 	in, out := filepath.Join(t.TempDir(), "in.pdf"), filepath.Join(t.TempDir(), "out.pdf")
 	require.NoError(t, os.WriteFile(in, f.Bytes(), 0o600))
 	ok(t, "credit", "--dir", dir, "--account", "me", "--units", "1", "--key", "k")
-	for _, name := range []string{pki.IssuingCRL, pki.RootCRL} {
-		require.NoError(t, os.Rename(filepath.Join(home{dir}.pki(), name), filepath.Join(home{dir}.pki(), name+".away")))
-	}
 	ok(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out, "--level", "b-lt", "--tsa", server.URL+"/tsa")
 	require.Positive(t, service.Requests("/ocsp"))
 	require.Positive(t, service.Requests("/root.crl"))
-	for _, name := range []string{pki.IssuingCRL, pki.RootCRL} {
-		require.NoError(t, os.Rename(filepath.Join(home{dir}.pki(), name+".away"), filepath.Join(home{dir}.pki(), name)))
-	}
 	require.Equal(t, "B-LT", signaturesOf(t, dir, out)[0].Level)
 }
 

@@ -9,31 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed-574216e4/meterai/sign/seal"
 	"github.com/seed-574216e4/meterai/testdata/pki"
 	"github.com/seed-574216e4/meterai/testdata/pki/pkiserver"
 )
-
-// shortLived gives the e-seal of a directory a certificate for a year, while those
-// of the timestamp authority last for three.
-func shortLived(t *testing.T, dir string) {
-	t.Helper()
-	h := home{dir}
-	p, err := h.loadPKI()
-	require.NoError(t, err)
-	p.StampP256, err = p.Issue(&pki.Request{CommonName: "Short Seal", Signer: p.StampP256.Key,
-		NotBefore: p.StampP256.Cert.NotBefore, NotAfter: p.StampP256.Cert.NotBefore.AddDate(1, 0, 0)})
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(h.pki(), "stamp-p256.pem"), p.StampP256.PEM(), 0o600))
-	signer, err := readKey(h.listKey())
-	require.NoError(t, err)
-	list, err := seal.NewKey(signer.Public())
-	require.NoError(t, err)
-	trust, err := specimenTrust(p, list)
-	require.NoError(t, err)
-	require.NoError(t, os.Remove(h.sealTrust()))
-	require.NoError(t, writeJSON(h.sealTrust(), trust))
-}
 
 // publishCRLs replaces the revocation lists of a directory by those of a time.
 func publishCRLs(t *testing.T, dir string, at time.Time) {
@@ -81,7 +59,7 @@ func stampedAtEachLevel(t *testing.T, dir, in string) map[string]string {
 	p, err := home{dir}.loadPKI()
 	require.NoError(t, err)
 	id, err := p.Issue(&pki.Request{CommonName: "Lasting Timestamp Authority", Use: pki.Timestamping, Key: pki.P256,
-		NotBefore: p.TSA.Cert.NotBefore, NotAfter: p.TSA.Cert.NotAfter.AddDate(3, 0, 0)})
+		NotBefore: p.TSA.Cert.NotBefore, NotAfter: p.Issuing.Cert.NotAfter})
 	require.NoError(t, err)
 	service.SetFault("/tsa", pkiserver.Fault{Signer: &id})
 	ok(t, "extend", "--dir", dir, "--in", files["b-lta"], "--out", path("renewed"), "--tsa", tsa)
@@ -98,38 +76,42 @@ func stampedAtEachLevel(t *testing.T, dir, in string) map[string]string {
 // the authority of the timestamps.
 func TestVerifyAtATime(t *testing.T) {
 	dir, in := demo(t)
-	shortLived(t, dir)
 	files := stampedAtEachLevel(t, dir, in)
 	kept := []string{"--dir", dir}
 	alone := []string{"--trust", filepath.Join(dir, "pki", pki.RootFile), "--seal-trust", filepath.Join(dir, "seal-trust.json")}
+	p, err := home{dir}.loadPKI()
+	require.NoError(t, err)
+	now, month := time.Now().Add(time.Second), 30*24*time.Hour
+	halfYear, signer := now.Add(6*month), p.StampP256.Cert.NotAfter.Add(month)
+	authority, all := p.TSA.Cert.NotAfter.Add(month), p.Issuing.Cert.NotAfter.Add(month)
+	require.True(t, halfYear.Before(signer) && signer.Before(authority) && authority.Before(all))
 	const good, later, expired = "", "TRY_LATER", "OUT_OF_BOUNDS_NO_POE"
 	for _, c := range []struct {
 		name  string
-		years float64
+		at    time.Time
 		by    []string
 		lists bool                // current ones are given
 		want  map[string][]string // by file: sub-indication and level of the answer
 	}{
-		{"now", 0, kept, false, map[string][]string{
+		{"now", now, kept, false, map[string][]string{
 			"b-b": {good, "B-B"}, "b-t": {good, "B-T"}, "b-lt": {good, "B-LT"}, "next list": {good, "B-LT"}, "b-lta": {good, "B-LTA"}, "renewed": {good, "B-LTA"}}},
-		{"no current lists", 0.5, kept, false, map[string][]string{
+		{"no current lists", halfYear, kept, false, map[string][]string{
 			"b-b": {later, "B-B"}, "b-t": {later, "B-B"}, "b-lt": {later, "B-B"}, "next list": {later, "B-B"}, "b-lta": {later, "B-B"}, "renewed": {later, "B-B"}}},
-		{"current lists", 0.5, kept, true, map[string][]string{
+		{"current lists", halfYear, kept, true, map[string][]string{
 			"b-b": {good, "B-B"}, "b-t": {good, "B-T"}, "b-lt": {good, "B-LT"}, "next list": {good, "B-LT"}, "b-lta": {good, "B-LTA"}, "renewed": {good, "B-LTA"}}},
-		{"the signer has expired", 2, alone, true, map[string][]string{
+		{"the signer has expired", signer, alone, true, map[string][]string{
 			"b-b": {expired, "B-B"}, "b-t": {later, "B-T"}, "b-lt": {later, "B-LT"}, "next list": {good, "B-LT"}, "b-lta": {good, "B-LTA"}, "renewed": {good, "B-LTA"}}},
-		{"the signer has expired, and somebody kept lists", 2, append(slices.Clone(alone), listsOf(t, dir, time.Now().Add(time.Hour))...), true, map[string][]string{
+		{"the signer has expired, and somebody kept lists", signer, append(slices.Clone(alone), listsOf(t, dir, time.Now().Add(time.Hour))...), true, map[string][]string{
 			"b-b": {expired, "B-B"}, "b-t": {good, "B-T"}, "b-lt": {good, "B-LT"}, "next list": {good, "B-LT"}, "b-lta": {good, "B-LTA"}, "renewed": {good, "B-LTA"}}},
-		{"the authority of the timestamps as well", 4, alone, true, map[string][]string{
+		{"the authority of the timestamps as well", authority, alone, true, map[string][]string{
 			"b-b": {expired, "B-B"}, "b-t": {expired, "B-B"}, "b-lt": {expired, "B-B"}, "next list": {expired, "B-B"}, "b-lta": {expired, "B-B"}, "renewed": {good, "B-LTA"}}},
-		{"all of them", 7, alone, true, map[string][]string{
+		{"all of them", all, alone, true, map[string][]string{
 			"b-b": {expired, "B-B"}, "b-t": {expired, "B-B"}, "b-lt": {expired, "B-B"}, "next list": {expired, "B-B"}, "b-lta": {expired, "B-B"}, "renewed": {expired, "B-B"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			at := time.Now().Add(time.Second + time.Duration(c.years*365*24*float64(time.Hour)))
-			args := append(slices.Clone(c.by), "--time", at.UTC().Format(time.RFC3339))
+			args := append(slices.Clone(c.by), "--time", c.at.UTC().Format(time.RFC3339))
 			if c.lists {
-				args = append(args, listsOf(t, dir, at)...)
+				args = append(args, listsOf(t, dir, c.at)...)
 			}
 			for level, want := range c.want {
 				code, got := verified(t, append(args, files[level])...)

@@ -74,13 +74,18 @@ func run(ctx context.Context, out string, say io.Writer) error {
 	if err := os.WriteFile(out, signed, 0o644); err != nil {
 		return err
 	}
+	return judge(ctx, specimen, signed, out, say)
+}
+
+// judge verifies as somebody who trusts the specimen root.
+func judge(ctx context.Context, specimen *pki.PKI, signed []byte, name string, say io.Writer) error {
 	report, err := verify.Document(ctx, bytes.NewReader(signed), int64(len(signed)), &verify.Options{
 		Roots: specimen.Roots(), CRLs: specimen.RevocationLists(),
 	})
 	if err != nil {
 		return err
 	}
-	report.File = out
+	report.File = name
 	fmt.Fprint(say, report.Text())
 	if report.ExitCode() != 0 {
 		return fmt.Errorf("the signed document is %s", report.Indication)

@@ -68,6 +68,10 @@ func parse(args []string, out io.Writer) (*config, error) {
 		c.CRLs = append(c.CRLs, name)
 		return nil
 	})
+	fs.Func("status-list", "list of void serials that an issuer publishes; may be given again", func(name string) error {
+		c.Status = append(c.Status, name)
+		return nil
+	})
 	fs.StringVar(&c.tmp, "tmp", "", "directory of temporary files (default: the system's)")
 	fs.Int64Var(&c.size, "max-size", defaultSize, "greatest document in bytes")
 	fs.IntVar(&c.uploads, "uploads", defaultUploads, "documents on their way in at a time")

@@ -70,8 +70,7 @@ func (b *body) Read(p []byte) (int, error) {
 
 // A form is what came with a request.
 type form struct {
-	file           io.Reader // the document or picture; nil when there is none
-	contentType    string    // of the file
+	contentType    string // of the file
 	name           string
 	password, seal string
 }

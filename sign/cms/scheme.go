@@ -72,13 +72,12 @@ func (s scheme) pure() bool {
 // RFC 8933). With PKCS #1 v1.5 another one is only noted: the signature value
 // itself says which was used, so that it cannot be read two ways.
 func schemeOf(alg AlgorithmIdentifier, function Digest) (scheme, error) {
-	if string(alg.oid) == oidEd448 {
+	switch a := mldsaOf(alg.oid); {
+	case string(alg.oid) == oidEd448:
 		return ed448Scheme(alg, function)
-	}
-	if a := mldsaOf(alg.oid); a != 0 {
+	case a != 0:
 		return mldsaScheme(a, alg, function)
-	}
-	if function == SHAKE256 {
+	case function == SHAKE256:
 		return scheme{}, refuse(ReasonUnsupported, "SHAKE256 with signature algorithm %v", alg.Algorithm)
 	}
 	digest := crypto.Hash(function)

@@ -175,7 +175,7 @@ func TestStampWithAKeyInAToken(t *testing.T) {
 }
 
 // checkStamp has the verifier judge the signature of a stamped file.
-func checkStamp(t *testing.T, b []byte, p *pki.PKI) {
+func checkStamp(t testing.TB, b []byte, p *pki.PKI) {
 	t.Helper()
 	carrier := sha256.Sum256(p.Issuing.Cert.Raw)
 	key, err := seal.NewKey(p.SealP256.Public())

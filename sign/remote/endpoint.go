@@ -142,46 +142,56 @@ func (s *Signer) pick(failed *endpoint) (place, error) {
 	if s.closed {
 		return place{}, ErrClosed
 	}
-	now := time.Now()
-	var best, probe *endpoint
-	var soonest time.Time
-	wait := false
-	cause := ErrUnavailable
+	q := search{failed: failed, now: time.Now(), cause: ErrUnavailable}
 	s.turn++
 	for i := range s.endpoints {
-		e := s.endpoints[(s.turn+i)%len(s.endpoints)]
-		switch {
-		case e.stuck >= e.maxStuck:
-			cause = fmt.Errorf("%w: endpoint %q has %d stuck calls", ErrUnavailable, e.name, e.stuck)
-		case e.state == resting && !now.Before(e.dueAt):
-			if probe == nil || probe == failed {
-				probe = e
-			}
-		case e.state == resting:
-			cause = fmt.Errorf("%w: endpoint %q rests: %w", ErrUnavailable, e.name, e.cause)
-			if soonest.IsZero() || e.dueAt.Before(soonest) {
-				soonest = e.dueAt
-			}
-		case e.state == probing || e.busy >= e.limit:
-			wait = true
-		case best == nil || best == failed || e != failed && e.busy*best.limit < best.busy*e.limit:
-			best = e
-		}
+		q.see(s.endpoints[(s.turn+i)%len(s.endpoints)])
 	}
-	if probe != nil && (probe != failed || best == nil) {
-		return s.take(probe), nil
-	}
-	if best != nil {
-		return s.take(best), nil
-	}
-	if !wait && !soonest.IsZero() && soonest.Sub(now) <= s.opt.Patience {
-		s.setAlarm(soonest.Sub(now))
-		wait = true
-	}
-	if wait {
+	switch {
+	case q.probe != nil && (q.probe != failed || q.best == nil):
+		return s.take(q.probe), nil
+	case q.best != nil:
+		return s.take(q.best), nil
+	case q.wait:
 		return place{}, nil
 	}
-	return place{}, cause
+	if after := q.soonest.Sub(q.now); !q.soonest.IsZero() && after <= s.opt.Patience {
+		s.setAlarm(after)
+		return place{}, nil
+	}
+	return place{}, q.cause
+}
+
+// A search looks for a place among the endpoints.
+type search struct {
+	failed *endpoint // rather not this one
+	now    time.Time
+
+	best, probe *endpoint
+	wait        bool      // another one will have a place
+	soonest     time.Time // when the first of those that rest is due
+	cause       error     // why there is none
+}
+
+func (q *search) see(e *endpoint) {
+	best := q.best
+	switch {
+	case e.stuck >= e.maxStuck:
+		q.cause = fmt.Errorf("%w: endpoint %q has %d stuck calls", ErrUnavailable, e.name, e.stuck)
+	case e.state == resting && !q.now.Before(e.dueAt):
+		if q.probe == nil || q.probe == q.failed {
+			q.probe = e
+		}
+	case e.state == resting:
+		q.cause = fmt.Errorf("%w: endpoint %q rests: %w", ErrUnavailable, e.name, e.cause)
+		if q.soonest.IsZero() || e.dueAt.Before(q.soonest) {
+			q.soonest = e.dueAt
+		}
+	case e.state == probing || e.busy >= e.limit:
+		q.wait = true
+	case best == nil || best == q.failed || e != q.failed && e.busy*best.limit < best.busy*e.limit:
+		q.best = e
+	}
 }
 
 // take gives a place at e, which makes the caller the probe when e rests. The caller

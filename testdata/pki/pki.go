@@ -10,8 +10,8 @@
 //	err = p.Write("dir/pki")      // on disk, secrets 0600; pki.Load reads it back
 //
 // The chain is root -> issuing authority -> end entities. The root is valid for ten
-// years, the issuing authority for eight, the timestamp authority for seven, other end
-// entities for three; all begin one hour
+// years, the issuing authority for eight, end entities for three (a timestamp authority
+// for longer if [Options.TSAValidity] says so); all begin one hour
 // before now, so that a clock that is slightly behind does not refuse them. A CRL is
 // valid for 90 days: after that, [PKI.Refresh] and [PKI.WriteCRLs] renew both.
 //
@@ -37,8 +37,8 @@ import (
 const (
 	RootValidity    = 10 * 365 * 24 * time.Hour // of the root's certificate
 	IssuingValidity = 8 * 365 * 24 * time.Hour  // of the issuing authority's certificate
-	LeafValidity    = 3 * 365 * 24 * time.Hour  // of end entities but the timestamp authority
-	TSAValidity     = 7 * 365 * 24 * time.Hour  // of the timestamp authority: it vouches for signers that have expired
+	LeafValidity    = 3 * 365 * 24 * time.Hour  // of end entities
+	TSAValidity     = 7 * 365 * 24 * time.Hour  // for [Options.TSAValidity]: longer than signers, for whom it vouches later
 	CRLValidity     = 90 * 24 * time.Hour       // from thisUpdate to nextUpdate of a CRL
 )
 
@@ -58,6 +58,9 @@ type Options struct {
 	URL string
 	// Authorities is the kind of key of the root and the issuing authority. Zero: P-256.
 	Authorities KeyType
+	// TSAValidity is how long the certificate of the timestamp authority is valid.
+	// Zero: [LeafValidity]. In practice it is [TSAValidity].
+	TSAValidity time.Duration
 }
 
 // PKI is a specimen PKI. Its fields are for reading; [PKI.Revoke] and [PKI.Refresh]
@@ -197,7 +200,7 @@ func (p *PKI) makeIdentities() error {
 	}{
 		{&p.StampRSA, Request{CommonName: "E-Seal RSA-2048", Key: RSA2048}},
 		{&p.StampP256, Request{CommonName: "E-Seal P-256", Key: P256}},
-		{&p.TSA, Request{CommonName: "Timestamp Authority", Use: Timestamping, Key: P256, NotAfter: p.now().Add(TSAValidity)}},
+		{&p.TSA, Request{CommonName: "Timestamp Authority", Use: Timestamping, Key: P256, NotAfter: p.now().Add(p.opt.TSAValidity)}},
 		{&p.OCSP, Request{CommonName: "OCSP Responder", Use: OCSPResponder, Key: P256}},
 	} {
 		id, err := p.Issue(&want.req)
@@ -216,6 +219,9 @@ func withDefaults(opt *Options) Options {
 	}
 	if o.Name == "" {
 		o.Name = "Meterai"
+	}
+	if o.TSAValidity == 0 {
+		o.TSAValidity = LeafValidity
 	}
 	return o
 }

@@ -37,7 +37,7 @@ func identities(p *pki.PKI) map[string]pki.Identity {
 }
 
 func TestEveryIdentityChainsToTheRoot(t *testing.T) {
-	p := newPKI(t, &pki.Options{Now: noon})
+	p := newPKI(t, &pki.Options{Now: noon, TSAValidity: pki.TSAValidity})
 	usage := map[string]x509.ExtKeyUsage{
 		"rsa": x509.ExtKeyUsageAny, "p256": x509.ExtKeyUsageAny,
 		"tsa": x509.ExtKeyUsageTimeStamping, "ocsp": x509.ExtKeyUsageOCSPSigning,

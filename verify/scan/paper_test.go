@@ -150,7 +150,7 @@ func picture(t testing.TB, p *paper, how way, dpi int, r *rand.Rand) image.Image
 	h := math.Abs(sin)*pw + math.Abs(cos)*ph
 	img := image.NewRGBA(image.Rect(0, 0, int(w*ppm), int(h*ppm)))
 	offX, offY := r.Float64(), r.Float64()
-	const n = 4
+	const n = 3
 	for y := range img.Rect.Max.Y {
 		for x := range img.Rect.Max.X {
 			var sum [3]int

@@ -94,7 +94,8 @@ var beyondRepair = map[string]bool{"black pen 0.7 mm": true}
 
 // TestTable simulates print and scan. With -v it prints how many of the seals are
 // read, by us and by two others that read the same images; METERAI_SCAN_SAMPLES=20
-// takes so many samples of each kind instead of two.
+// takes so many samples of each kind instead of two. Without -v each kind is taken
+// once, at 150 or at 300 dpi.
 func TestTable(t *testing.T) {
 	c := &contest{dpis: []int{150, 300}, samples: 1}
 	if testing.Verbose() {
@@ -113,20 +114,24 @@ func TestTable(t *testing.T) {
 		fmt.Fprintf(&out, "  %8d dpi", dpi)
 	}
 	var total [3]int
-	for _, how := range ways() {
+	n := 0
+	for i, how := range ways() {
 		fmt.Fprintf(&out, "\n%-18s", how.name)
-		for _, dpi := range c.dpis {
+		for j, dpi := range c.dpis {
+			if !c.others && (i+j)%2 == 0 {
+				continue
+			}
 			got := c.take(t, how, dpi)
 			fmt.Fprintf(&out, "  %4d%4d%4d", got[0], got[1], got[2])
 			if !beyondRepair[how.name] {
 				require.GreaterOrEqual(t, 10*got[0], 9*c.samples, "%s at %d dpi", how.name, dpi)
 			}
-			for i := range total {
-				total[i] += got[i]
+			n += c.samples
+			for k := range total {
+				total[k] += got[k]
 			}
 		}
 	}
-	n := c.samples * len(c.dpis) * len(ways())
 	t.Logf("%s\nof %d: %d, %d, %d; %v an image, gozxing alone %v", out.String(), n, total[0], total[1], total[2],
 		(c.spent / time.Duration(n)).Round(10*time.Microsecond), (c.gozxing / time.Duration(n)).Round(10*time.Microsecond))
 }

@@ -23,6 +23,8 @@ type Files struct {
 	CRLs []string
 	// SealTrust is the JSON file of the seal keys.
 	SealTrust string
+	// Status are files with the lists of void serials that issuers publish.
+	Status []string
 }
 
 // withDir fills in the names that a directory made by "meterai init" has.
@@ -39,6 +41,11 @@ func (f Files) withDir() Files {
 	}
 	if f.SealTrust == "" {
 		f.SealTrust = filepath.Join(f.Dir, "seal-trust.json")
+	}
+	if list := filepath.Join(f.Dir, "status.list"); len(f.Status) == 0 { // there once something was published
+		if _, err := os.Stat(list); err == nil {
+			f.Status = []string{list}
+		}
 	}
 	return f
 }
@@ -75,7 +82,24 @@ func Load(files *Files) (*Set, error) {
 			return nil, err
 		}
 	}
-	return Parse(roots, crls, sealTrust)
+	status, err := f.ReadStatus()
+	if err != nil {
+		return nil, err
+	}
+	return Parse(roots, crls, sealTrust, status...)
+}
+
+// ReadStatus reads the files of [Files.Status] as they are, to publish them again.
+func (f *Files) ReadStatus() ([][]byte, error) {
+	var all [][]byte
+	for _, name := range f.withDir().Status {
+		b, err := read(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, b)
+	}
+	return all, nil
 }
 
 // read reads a file that is not longer than MaxFile.

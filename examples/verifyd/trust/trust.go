@@ -1,6 +1,7 @@
 // Package trust reads what a verifier trusts: root certificates and revocation
-// lists in PEM or DER, and the list of seal keys in JSON. The verification
-// service and the page that verifies in the browser read the same three files.
+// lists in PEM or DER, the list of seal keys in JSON, and the issuers' lists of void
+// serials. The verification service and the page that verifies in the browser read
+// the same files.
 //
 //	set, err := trust.Load(&trust.Files{Dir: "demo"})
 //	report, err := verify.Document(ctx, file, size, set.Options())
@@ -34,13 +35,16 @@ type Set struct {
 	Roots     []*x509.Certificate
 	CRLs      []*x509.RevocationList
 	SealTrust *verify.SealTrust
+	Lists     []*verify.StatusList
 }
 
-// Parse reads the three files. Roots is PEM with at least one certificate. CRLs is
+// Parse reads the files. Roots is PEM with at least one certificate. CRLs is
 // PEM, or one list in DER; it may be empty, and then an e-seal is at best
 // INDETERMINATE (TRY_LATER) unless its document brings validation data. SealTrust is
 // the JSON of [verify.ParseSealTrust]; when it is empty no seal can be verified.
-func Parse(roots, crls, sealTrust []byte) (*Set, error) {
+// Status are lists as [verify.ParseStatusList] reads them; who may sign one stands
+// in SealTrust.
+func Parse(roots, crls, sealTrust []byte, status ...[]byte) (*Set, error) {
 	s := &Set{}
 	var err error
 	if s.Roots, err = certificates(roots); err != nil {
@@ -54,6 +58,13 @@ func Parse(roots, crls, sealTrust []byte) (*Set, error) {
 			return nil, err
 		}
 	}
+	for _, b := range status {
+		l, err := verify.ParseStatusList(b, s.SealTrust)
+		if err != nil {
+			return nil, fmt.Errorf("list of void serials: %w", err)
+		}
+		s.Lists = append(s.Lists, l)
+	}
 	return s, nil
 }
 
@@ -64,7 +75,7 @@ func (s *Set) Options() *verify.Options {
 	for _, c := range s.Roots {
 		pool.AddCert(c)
 	}
-	return &verify.Options{Roots: pool, CRLs: s.CRLs, SealTrust: s.SealTrust}
+	return &verify.Options{Roots: pool, CRLs: s.CRLs, SealTrust: s.SealTrust, Lists: s.Lists}
 }
 
 // NextUpdate is when the first of the revocation lists is due for renewal; zero
