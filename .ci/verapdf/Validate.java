@@ -38,7 +38,7 @@ public class Validate {
     }
 
     private static String verdict(String path) throws Exception {
-        PDFAFlavour asked = PDFAFlavour.fromString(System.getProperty("flavour"));
+        PDFAFlavour asked = PDFAFlavour.fromString(System.getProperty("flavour", ""));
         boolean any = asked == PDFAFlavour.NO_FLAVOUR;
         try (PDFAParser parser = any ? Foundries.defaultInstance().createParser(new File(path))
                 : Foundries.defaultInstance().createParser(new File(path), asked)) {

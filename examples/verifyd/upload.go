@@ -70,26 +70,25 @@ func (b *body) Read(p []byte) (int, error) {
 
 // A form is what came with a request.
 type form struct {
-	contentType    string // of the file
 	name           string
 	password, seal string
 }
 
 // readForm reads the request and hands each file to keep. A raw body is a file; a
 // multipart one has at most one part "file", and texts.
-func readForm(c *call, limit int64, keep func(io.Reader, *form) error) (*form, error) {
+func readForm(c *call, limit int64, keep func(io.Reader) error) (*form, error) {
 	if c.req.ContentLength > limit {
 		return nil, &problem{status: http.StatusRequestEntityTooLarge, detail: "the document is larger than this service takes"}
 	}
-	f := &form{contentType: c.req.Header.Get("Content-Type")}
+	f := &form{}
 	b := newBody(c, limit)
-	kind, parameters, err := mime.ParseMediaType(f.contentType)
-	if err != nil && f.contentType != "" {
+	contentType := c.req.Header.Get("Content-Type")
+	kind, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil && contentType != "" {
 		return nil, &problem{status: http.StatusUnsupportedMediaType, detail: "the Content-Type is not one"}
 	}
 	if kind != "multipart/form-data" {
-		f.contentType = kind
-		return f, keep(b, f)
+		return f, keep(b)
 	}
 	reader := multipart.NewReader(b, parameters["boundary"])
 	seen := false
@@ -114,7 +113,7 @@ func readForm(c *call, limit int64, keep func(io.Reader, *form) error) (*form, e
 	return f, nil
 }
 
-func (f *form) part(part *multipart.Part, seen *bool, keep func(io.Reader, *form) error) error {
+func (f *form) part(part *multipart.Part, seen *bool, keep func(io.Reader) error) error {
 	switch part.FormName() {
 	case "file":
 		if *seen {
@@ -122,8 +121,7 @@ func (f *form) part(part *multipart.Part, seen *bool, keep func(io.Reader, *form
 		}
 		*seen = true
 		f.name = part.FileName()
-		f.contentType, _, _ = mime.ParseMediaType(part.Header.Get("Content-Type"))
-		return keep(part, f)
+		return keep(part)
 	case "password":
 		return readText(part, &f.password)
 	case "seal":

@@ -85,7 +85,7 @@ func (s *service) verifyDocument(c *call) error {
 	}
 	defer file.Close()
 	var size int64
-	f, err := readForm(c, s.cfg.size, func(r io.Reader, _ *form) error {
+	f, err := readForm(c, s.cfg.size, func(r io.Reader) error {
 		size, err = io.Copy(file.File, r)
 		return err
 	})
@@ -128,7 +128,7 @@ func (s *service) verifySeal(c *call) error {
 		return err
 	}
 	defer file.Close()
-	f, err := readForm(c, maxImage, func(r io.Reader, _ *form) error { return file.keepSeal(r) })
+	f, err := readForm(c, maxImage, file.keepSeal)
 	if err != nil {
 		return err
 	}

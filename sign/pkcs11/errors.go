@@ -25,6 +25,10 @@ var (
 	ErrClosed = errors.New("pkcs11: closed")
 )
 
+// errLost says that a key that was in a token is not there any more. Some libraries
+// show a token that was taken away as an empty one, so this is a fault of the token.
+var errLost = errors.New("pkcs11: the key is gone")
+
 // Error says what failed in a token. It is one of the package's Err values where
 // one fits.
 type Error struct {
@@ -60,7 +64,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Is makes errors.Is true for what the code means.
 func (e *Error) Is(target error) bool {
-	switch classOf(e) {
+	switch classOf(e.Err) {
 	case classSession, classLogin, classHandle, classDevice, classBusy:
 		return target == ErrUnavailable
 	case classPIN:
@@ -123,6 +127,9 @@ func classOf(err error) class {
 		if c, ok := classes[code]; ok {
 			return c
 		}
+	}
+	if errors.Is(err, errLost) {
+		return classDevice
 	}
 	return classOther
 }

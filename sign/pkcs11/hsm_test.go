@@ -146,8 +146,9 @@ type portal struct {
 	source []byte
 	pki    *pki.PKI
 
+	next    atomic.Int64 // documents so far
 	stamped atomic.Int64
-	failed  atomic.Int64
+	failed  atomic.Int64 // tries that ended with an error
 
 	mu      sync.Mutex
 	numbers map[serial.Number]int // documents by their number
@@ -200,21 +201,22 @@ func (p *portal) stamp(ctx context.Context, i int) (serial.Receipt, error) {
 	})
 }
 
-// stampAll stamps documents with 16 workers, each as a portal does: again with the
-// same key until it is stamped.
-func (p *portal) stampAll(t testing.TB, from, n int) {
+// stampAll stamps n documents.
+func (p *portal) stampAll(t testing.TB, n int) {
+	var begun atomic.Int64
+	p.stampWhile(t, func() bool { return begun.Add(1) <= int64(n) })
+}
+
+// stampWhile stamps new documents with 16 workers, each as a portal does: again with
+// the same key until it is stamped.
+func (p *portal) stampWhile(t testing.TB, more func() bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), guard)
 	defer cancel()
 	var wg sync.WaitGroup
-	var next atomic.Int64
 	for range 16 {
 		wg.Go(func() {
-			for {
-				i := from + int(next.Add(1)) - 1
-				if i >= from+n {
-					return
-				}
-				p.untilStamped(ctx, t, i)
+			for more() {
+				p.untilStamped(ctx, t, int(p.next.Add(1)))
 			}
 		})
 	}
@@ -254,10 +256,11 @@ func (p *portal) firstAfter(at time.Time) time.Duration {
 	return -1
 }
 
-// settled demands that n documents have n units and n numbers, that nothing is held,
-// and that every tenth kept output passes the verifier.
-func (p *portal) settled(t testing.TB, n int) {
+// settled demands that each document has one unit and one number, that nothing is
+// held, and that every tenth kept output passes the verifier.
+func (p *portal) settled(t testing.TB) {
 	t.Helper()
+	n := int(p.next.Load())
 	require.Len(t, p.numbers, n)
 	b, err := p.ledger.Balance(t.Context(), account)
 	require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -162,7 +163,7 @@ func (m *Module) mayRestart(t *token) bool {
 
 // restart finalizes and initializes the library, unless somebody did so since
 // generation or somebody does not come out of it.
-func (m *Module) restart(generation uint64) error {
+func (m *Module) restart(generation uint64, level slog.Level) error {
 	m.reset.Lock()
 	defer m.reset.Unlock()
 	m.mu.Lock()
@@ -177,7 +178,7 @@ func (m *Module) restart(generation uint64) error {
 	if !m.shutGate() {
 		return errors.New("pkcs11: a call is inside, the module is not finalized")
 	}
-	m.opt.Logger.Warn("pkcs11: module is finalized and initialized")
+	m.opt.Logger.Log(context.Background(), level, "pkcs11: module is finalized and initialized")
 	// What Finalize says does not matter: a library that lost its state fails here.
 	_ = m.lib.Finalize()
 	err := m.lib.Initialize()

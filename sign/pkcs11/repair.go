@@ -3,17 +3,26 @@
 package pkcs11
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"time"
 )
 
 // trip takes the token out of service after an error of its device or a refused
 // PIN. It is repaired at once, unless it has not signed since the last repair.
 func (t *token) trip(cause error) {
+	if t.tripped(cause) {
+		t.m.hurry()
+	}
+}
+
+// tripped says whether the token was in service until now.
+func (t *token) tripped(cause error) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.state != inService || t.gone {
-		return
+		return false
 	}
 	t.figures.Failures++
 	t.cause = cause
@@ -21,17 +30,51 @@ func (t *token) trip(cause error) {
 	if t.proven {
 		t.proven = false
 		t.startRepair()
-		return
+		return true
 	}
-	t.suspend()
+	t.suspend(0)
 	t.wakeAll()
+	return true
 }
 
-// suspend sets when the next repair is due. The caller holds mu.
-func (t *token) suspend() {
+// hurry makes all repairs due when no token is in service any more. One that came
+// back may have waited for the module to be finalized, which now harms nobody.
+func (m *Module) hurry() {
+	m.mu.Lock()
+	tokens := append([]*token(nil), m.tokens...)
+	m.mu.Unlock()
+	for _, t := range tokens {
+		t.mu.Lock()
+		works := t.state == inService
+		t.mu.Unlock()
+		if works {
+			return
+		}
+	}
+	for _, t := range tokens {
+		t.mu.Lock()
+		if t.proven { // not one that fails with every signature
+			t.dueAt = m.opt.Now()
+		}
+		t.mu.Unlock()
+	}
+}
+
+// suspend sets when the next repair is due, after one that took so long. The caller
+// holds mu.
+func (t *token) suspend(took time.Duration) {
 	t.state = outOfService
-	t.dueAt = t.m.opt.Now().Add(t.pause)
+	t.dueAt = t.m.opt.Now().Add(max(t.pause, min(took, longestPause)))
 	t.pause = min(2*t.pause, lastPause)
+}
+
+// level is that of what is said about repairs: a token that stays away is not
+// reported with each of them. The caller holds mu.
+func (t *token) level() slog.Level {
+	if t.pause < lastPause {
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
 }
 
 // retry starts the next repair of a token that is out of service, when it is due.
@@ -57,9 +100,10 @@ func (t *token) startRepair() {
 	go func() {
 		// Draining, a try, emptying the module and a second try.
 		guard := time.AfterFunc(4*t.m.opt.Timeout, t.giveUp)
+		begun := t.m.opt.Now()
 		err := t.rebuild()
 		guard.Stop()
-		t.repaired(err)
+		t.repaired(err, t.m.opt.Now().Sub(begun))
 	}()
 }
 
@@ -74,7 +118,7 @@ func (t *token) giveUp() {
 }
 
 // repaired notes how a repair ended.
-func (t *token) repaired(err error) {
+func (t *token) repaired(err error, took time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.repairs--
@@ -84,8 +128,9 @@ func (t *token) repaired(err error) {
 		t.m.opt.Logger.Info("pkcs11: token is in service again", "token", t.config.Label)
 	} else {
 		t.cause = err
-		t.m.opt.Logger.Warn("pkcs11: token cannot be repaired now", "token", t.config.Label, "error", err, "pause", t.pause)
-		t.suspend()
+		t.m.opt.Logger.Log(context.Background(), t.level(), "pkcs11: token cannot be repaired now",
+			"token", t.config.Label, "error", err, "pause", t.pause)
+		t.suspend(took)
 	}
 	t.wakeAll()
 }
@@ -104,7 +149,10 @@ func (t *token) rebuild() error {
 	if !t.m.mayRestart(t) {
 		return err
 	}
-	if err := t.m.restart(generation); err != nil {
+	t.mu.Lock()
+	level := t.level()
+	t.mu.Unlock()
+	if err := t.m.restart(generation, level); err != nil {
 		return t.fail("restart module", err)
 	}
 	_, err = t.reopen()

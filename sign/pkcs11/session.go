@@ -33,6 +33,7 @@ type adminState struct {
 	keeper     p11.SessionHandle // holds the login; zero: none
 	keys       []*key
 	handles    map[*key]p11.ObjectHandle
+	seen       map[*key]bool // found in this token before
 	pin        pinFunc
 	pinMAC     []byte // of the PIN of the login; nil before the first
 	refused    error  // what the token said to the PIN; final
@@ -64,12 +65,15 @@ func (t *token) ready(k *key, generation uint64) (p11.ObjectHandle, uint64, erro
 	if !ok {
 		var err error
 		if handle, err = t.find(a.keeper, k); err != nil {
-			if c := classOf(err); c == classSession || c == classLogin {
+			switch c := classOf(err); {
+			case c == classSession || c == classLogin:
 				a.need |= needSession
+			case a.seen[k] && errors.Is(err, ErrKey):
+				err = fmt.Errorf("%w: %w", errLost, err)
 			}
 			return 0, a.version, t.fail("find key", err)
 		}
-		a.handles[k] = handle
+		a.handles[k], a.seen[k] = handle, true
 	}
 	return handle, a.version, nil
 }
@@ -213,13 +217,15 @@ func (t *token) locate() error {
 	return t.findSlot()
 }
 
-// findSlot finds the slot with the token. The caller holds admin.
+// findSlot finds the slot with the token. Where a label alone names it, a new token
+// may come in the place of the one that was there: a spare, or the same one
+// initialized again. The key in it must be the same. The caller holds admin.
 func (t *token) findSlot() error {
 	slots, err := t.m.lib.GetSlotList(true)
 	if err != nil {
 		return t.fail("C_GetSlotList", err)
 	}
-	want, found := t.id(), 0
+	want, was, found := t.want, t.id(), 0
 	var is TokenConfig
 	for _, slot := range slots {
 		info, err := t.m.lib.GetTokenInfo(slot)
@@ -231,6 +237,10 @@ func (t *token) findSlot() error {
 		}
 		found++
 		t.admin.slot, is = slot, TokenConfig{info.Label, info.SerialNumber}
+		if is == was {
+			found = 1
+			break
+		}
 	}
 	switch found {
 	case 0:

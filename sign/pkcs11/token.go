@@ -21,18 +21,22 @@ const (
 )
 
 // How long a token stays out of service after a repair that failed: the first
-// time, doubled each time up to the last; and how long it does with fewer sessions
-// after it said that it has no more.
+// time, then up to the last, which is short so that a token that returns signs
+// within a second; but as long as the repair took, up to the longest, so that
+// callers do not always wait for one that cannot end well. And how long it does
+// with fewer sessions after it said that it has no more.
 const (
-	firstPause = 250 * time.Millisecond
-	lastPause  = 30 * time.Second
-	growPause  = time.Minute
+	firstPause   = 250 * time.Millisecond
+	lastPause    = 500 * time.Millisecond
+	longestPause = 30 * time.Second
+	growPause    = time.Minute
 )
 
 // A token is shared by all signers of the module that use it, since the login
 // belongs to the process.
 type token struct {
-	m *Module
+	m    *Module
+	want TokenConfig // as the signer names it
 
 	admin adminState
 
@@ -63,8 +67,9 @@ type session struct {
 }
 
 func newToken(m *Module, tc TokenConfig) *token {
-	t := &token{m: m, config: tc, limit: m.opt.Sessions, pause: firstPause}
+	t := &token{m: m, want: tc, config: tc, limit: m.opt.Sessions, pause: firstPause}
 	t.admin.handles = make(map[*key]p11.ObjectHandle)
+	t.admin.seen = make(map[*key]bool)
 	t.admin.need = needSession
 	return t
 }
@@ -292,6 +297,7 @@ func (t *token) detach(k *key) bool {
 		}
 	}
 	delete(t.admin.handles, k)
+	delete(t.admin.seen, k)
 	return len(t.admin.keys) == 0
 }
 
