@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"sign/tsa":              {"sign/cms"},
 	"verify":                {"pdf", "serial", "sign/cms", "sign/seal"},
 	"verify/scan":           {"sign/seal"},
+	"verify/verifytest":     {"verify", "verify/scan"},
 }
 
 // drivers are modules that only leaf packages may pull in.
@@ -43,7 +44,7 @@ var drivers = map[string][]string{
 	"github.com/spf13/":            {},
 	"github.com/digitorus/":        {},
 	"go.mozilla.org/pkcs7":         {},
-	"github.com/stretchr/testify/": {"serial/storetest"},
+	"github.com/stretchr/testify/": {"serial/storetest", "verify/verifytest"},
 }
 
 type goPackage struct {

@@ -45,7 +45,7 @@ const (
 func TestBatchOfAnotherProcess(t *testing.T) {
 	dir := os.Getenv(killFolder)
 	if dir == "" {
-		t.Skip("runs only as the process that TestBatchKilled starts and kills")
+		return
 	}
 	store, err := sqlite.Open(t.Context(), filepath.Join(dir, "ledger.db"), nil)
 	require.NoError(t, err)

@@ -74,10 +74,11 @@ func TestToken(t *testing.T) {
 
 const tokenFolder = "METERAI_PDFSIGN_TOKEN_FOLDER"
 
+// TestTokenProcess is the process that TestToken starts.
 func TestTokenProcess(t *testing.T) {
 	dir := os.Getenv(tokenFolder)
 	if dir == "" {
-		t.Skip("runs only as the process that TestToken starts")
+		return
 	}
 	var said bytes.Buffer
 	require.NoError(t, run(t.Context(), []string{

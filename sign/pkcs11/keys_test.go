@@ -44,6 +44,8 @@ func makeKey(label string) (crypto.Signer, error) {
 		return rsa.GenerateKey(rand.Reader, 2048)
 	case "p384":
 		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case "p521":
+		return ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	case "ed":
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		return key, err

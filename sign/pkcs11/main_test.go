@@ -28,7 +28,7 @@ const (
 )
 
 // The keys in each token, by label. The identifiers are equal in all tokens.
-var keyIDs = map[string][]byte{"rsa": {1}, "p256": {2}, "p384": {3}, "other": {4}, "ed": {5}, "twice": {6}}
+var keyIDs = map[string][]byte{"rsa": {1}, "p256": {2}, "p384": {3}, "p521": {7}, "other": {4}, "ed": {5}, "twice": {6}}
 
 // library is SoftHSM's, empty when it or its program is missing.
 func library() string {

@@ -52,7 +52,8 @@ type KeyConfig struct {
 	Public crypto.PublicKey
 	// PIN gives the user's PIN for a token. It is called at each login, with the
 	// token as it names itself; the bytes are overwritten afterwards. It must not
-	// call into the package.
+	// call into the package. A token that says that it needs no login gets none; nil
+	// is enough for those, and [ErrPIN] for others.
 	PIN func(ctx context.Context, token TokenConfig) ([]byte, error)
 }
 
@@ -88,8 +89,6 @@ func (c *KeyConfig) validate() error {
 		return errors.New("pkcs11: a key needs a token")
 	case len(c.ID) == 0 && c.Label == "":
 		return errors.New("pkcs11: a key needs an identifier or a label")
-	case c.PIN == nil:
-		return errors.New("pkcs11: a key needs a PIN callback")
 	}
 	for i, t := range c.Tokens {
 		if t.Label == "" && t.Serial == "" {

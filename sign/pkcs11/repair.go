@@ -17,7 +17,7 @@ func (t *token) trip(cause error) {
 	}
 }
 
-// tripped says whether the token was in service until now.
+// tripped says whether the token was in service until now, and had signed.
 func (t *token) tripped(cause error) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -34,7 +34,7 @@ func (t *token) tripped(cause error) bool {
 	}
 	t.suspend(0)
 	t.wakeAll()
-	return true
+	return false // those that fail with each signature do not call each other
 }
 
 // hurry makes all repairs due when no token is in service any more. One that came
@@ -53,9 +53,7 @@ func (m *Module) hurry() {
 	}
 	for _, t := range tokens {
 		t.mu.Lock()
-		if t.proven { // not one that fails with every signature
-			t.dueAt = m.opt.Now()
-		}
+		t.dueAt = m.opt.Now()
 		t.mu.Unlock()
 	}
 }

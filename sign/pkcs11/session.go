@@ -30,6 +30,7 @@ type adminState struct {
 	version    uint64 // of the last repair
 	generation uint64 // of the module at that time
 	slot       uint
+	public     bool              // the token needs no login
 	keeper     p11.SessionHandle // holds the login; zero: none
 	keys       []*key
 	handles    map[*key]p11.ObjectHandle
@@ -131,23 +132,29 @@ func (t *token) repairKeeper(generation uint64) error {
 	if err != nil {
 		return t.fail("C_GetSessionInfo", err)
 	}
-	if !in || a.pinMAC == nil {
+	if !in || a.pinMAC == nil && !a.public {
 		a.need |= needLogin
 	}
 	return nil
 }
 
+// loggedIn says whether the login is there. A token that needs none always has it.
 func (t *token) loggedIn() (bool, error) {
 	info, err := t.m.lib.GetSessionInfo(t.admin.keeper)
-	return info.State == p11.CKS_RO_USER_FUNCTIONS || info.State == p11.CKS_RW_USER_FUNCTIONS, err
+	return t.admin.public || info.State == p11.CKS_RO_USER_FUNCTIONS || info.State == p11.CKS_RW_USER_FUNCTIONS, err
 }
 
 // login logs in, with the PIN of the callback. What the token says against the PIN
 // is final.
 func (t *token) login() error {
 	a := &t.admin
-	if a.refused != nil {
+	switch {
+	case a.public:
+		return nil
+	case a.refused != nil:
 		return a.refused
+	case a.pin == nil:
+		return t.fail("open token", fmt.Errorf("%w: the token needs one and none was given", ErrPIN))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), t.m.opt.Timeout)
 	defer cancel()
@@ -195,6 +202,9 @@ func (t *token) samePIN(ctx context.Context, ask pinFunc) error {
 	if want == nil {
 		return nil
 	}
+	if ask == nil {
+		return t.fail("open token", fmt.Errorf("%w: the token needs one and none was given", ErrPIN))
+	}
 	pin, err := ask(ctx, t.id())
 	if err != nil {
 		return t.fail("PIN callback", err)
@@ -237,6 +247,7 @@ func (t *token) findSlot() error {
 		}
 		found++
 		t.admin.slot, is = slot, TokenConfig{info.Label, info.SerialNumber}
+		t.admin.public = info.Flags&p11.CKF_LOGIN_REQUIRED == 0
 		if is == was {
 			found = 1
 			break

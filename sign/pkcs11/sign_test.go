@@ -30,7 +30,7 @@ import (
 
 func TestSignsWithEveryKindOfKey(t *testing.T) {
 	m := openModule(t, softHSM(t), nil)
-	for _, label := range []string{"rsa", "p256", "p384", "ed"} {
+	for _, label := range []string{"rsa", "p256", "p384", "p521", "ed"} {
 		t.Run(label, func(t *testing.T) {
 			s := openSigner(t, m, config(label, "one"))
 			opts := crypto.SignerOpts(crypto.SHA256)
@@ -151,7 +151,7 @@ func TestStampWithAKeyInAToken(t *testing.T) {
 	for _, c := range []struct {
 		label string
 		alg   cms.Algorithm
-	}{{"rsa", 0}, {"rsa", cms.RSAPSSSHA256}, {"p256", 0}, {"p384", 0}, {"ed", 0}} {
+	}{{"rsa", 0}, {"rsa", cms.RSAPSSSHA256}, {"p256", 0}, {"p384", 0}, {"p521", 0}, {"ed", 0}} {
 		label, alg := c.label, c.alg
 		t.Run(label, func(t *testing.T) {
 			s := openSigner(t, m, config(label, "one"))

@@ -283,7 +283,9 @@ func (t *token) attach(k *key, pin pinFunc) {
 	t.admin.Lock()
 	defer t.admin.Unlock()
 	t.admin.keys = append(t.admin.keys, k)
-	t.admin.pin = pin
+	if pin != nil {
+		t.admin.pin = pin
+	}
 }
 
 // detach undoes attach and says whether no key is left.
