@@ -3,8 +3,6 @@ package verify
 import (
 	"bytes"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"io"
 
 	"github.com/seed-574216e4/meterai/pdf"
@@ -21,35 +19,35 @@ type byteRange struct {
 // do not overlap and lie inside the file (ISO 32000-2, 12.8.1).
 func parseByteRange(o pdf.Object, size int64) (byteRange, error) {
 	if o == nil {
-		return byteRange{}, errors.New("the signature has no /ByteRange")
+		return byteRange{}, say("the signature has no /ByteRange")
 	}
 	a, ok := o.(pdf.Array)
 	if !ok {
-		return byteRange{}, errors.New("/ByteRange is not a direct array")
+		return byteRange{}, say("/ByteRange is not a direct array")
 	}
 	if len(a) != 4 {
-		return byteRange{}, fmt.Errorf("/ByteRange has %d elements instead of four", len(a))
+		return byteRange{}, say("/ByteRange has %d elements instead of four", len(a))
 	}
 	var v [4]int64
 	for i, e := range a {
 		n, ok := e.(pdf.Integer)
 		if !ok {
-			return byteRange{}, errors.New("/ByteRange holds something else than direct integers")
+			return byteRange{}, say("/ByteRange holds something else than direct integers")
 		}
 		if n < 0 || int64(n) > size {
-			return byteRange{}, errors.New("/ByteRange points outside the file")
+			return byteRange{}, say("/ByteRange points outside the file")
 		}
 		v[i] = int64(n) // at most size, so that no sum below overflows
 	}
 	switch {
 	case v[0] != 0:
-		return byteRange{}, errors.New("/ByteRange does not begin at the first byte of the file")
+		return byteRange{}, say("/ByteRange does not begin at the first byte of the file")
 	case v[1] == 0 || v[3] == 0:
-		return byteRange{}, errors.New("/ByteRange has an empty part")
+		return byteRange{}, say("/ByteRange has an empty part")
 	case v[2] <= v[1]:
-		return byteRange{}, errors.New("the parts of /ByteRange overlap or leave no gap for /Contents")
+		return byteRange{}, say("the parts of /ByteRange overlap or leave no gap for /Contents")
 	case v[2]+v[3] > size:
-		return byteRange{}, errors.New("/ByteRange points outside the file")
+		return byteRange{}, say("/ByteRange points outside the file")
 	}
 	return byteRange{gap: pdf.Span{Start: v[1], End: v[2]}, end: v[2] + v[3]}, nil
 }
@@ -59,10 +57,10 @@ func parseByteRange(o pdf.Object, size int64) (byteRange, error) {
 // in upper and in lower case.
 func checkGap(r io.ReaderAt, gap pdf.Span, contents string, limit int) (mixed bool, err error) {
 	if gap.Len() != int64(hex.EncodedLen(len(contents)))+2 {
-		return false, fmt.Errorf("the gap of /ByteRange has %d bytes, but /Contents takes %d", gap.Len(), hex.EncodedLen(len(contents))+2)
+		return false, say("the gap of /ByteRange has %d bytes, but /Contents takes %d", gap.Len(), hex.EncodedLen(len(contents))+2)
 	}
 	if len(contents) > limit {
-		return false, fmt.Errorf("/Contents is longer than %d bytes", limit)
+		return false, say("/Contents is longer than %d bytes", limit)
 	}
 	b := make([]byte, gap.Len())
 	if err := readFull(r, b, gap.Start); err != nil {
@@ -70,12 +68,12 @@ func checkGap(r io.ReaderAt, gap pdf.Span, contents string, limit int) (mixed bo
 	}
 	last := len(b) - 1
 	if b[0] != '<' || b[last] != '>' {
-		return false, errors.New("the gap of /ByteRange is not a hexadecimal string")
+		return false, say("the gap of /ByteRange is not a hexadecimal string")
 	}
 	mixed = bytes.ContainsAny(b, "abcdef") && bytes.ContainsAny(b, "ABCDEF")
 	n, err := hex.Decode(b, b[1:last])
 	if err != nil || string(b[:n]) != contents {
-		return false, errors.New("the gap of /ByteRange is not the /Contents of this signature")
+		return false, say("the gap of /ByteRange is not the /Contents of this signature")
 	}
 	return mixed, nil
 }

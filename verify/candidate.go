@@ -2,7 +2,6 @@ package verify
 
 import (
 	"crypto/x509"
-	"fmt"
 	"strings"
 	"time"
 
@@ -73,32 +72,32 @@ func newCandidate(f *pdf.File, dict pdf.Dict) *candidate {
 // failure it has been judged.
 func (c *candidate) locate(doc *document) error {
 	if len(c.dups) > 0 { // two readers could read it differently
-		c.fail(FormatFailure, fmt.Sprintf("the signature dictionary gives /%s more than once", cleanText(string(c.dups[0].Key))))
+		c.fail(FormatFailure, say("the signature dictionary gives /%s more than once", cleanText(string(c.dups[0].Key))))
 		return nil
 	}
 	rng, err := parseByteRange(c.dict["ByteRange"], doc.size)
 	if err != nil {
-		c.fail(FormatFailure, err.Error())
+		c.fail(FormatFailure, say("%s", err))
 		return nil
 	}
 	contents, ok := c.dict["Contents"].(pdf.String)
 	if !ok {
-		c.fail(FormatFailure, "the signature has no direct /Contents string")
+		c.fail(FormatFailure, say("the signature has no direct /Contents string"))
 		return nil
 	}
 	c.rng, c.contents = rng, []byte(contents)
 	if err := c.ownGap(doc); err != nil {
-		c.fail(FormatFailure, err.Error())
+		c.fail(FormatFailure, say("%s", err))
 		return doc.src.err
 	}
 	mixed, err := checkGap(doc.src, rng.gap, string(contents), doc.lim.CMS)
 	if err != nil {
-		c.fail(FormatFailure, err.Error())
+		c.fail(FormatFailure, say("%s", err))
 		return doc.src.err
 	}
 	if mixed {
 		c.deviates = true
-		c.note("the digits of /Contents come in upper and lower case: no signer writes both")
+		c.note(say("the digits of /Contents come in upper and lower case: no signer writes both"))
 	}
 	return c.place(doc)
 }
@@ -117,11 +116,10 @@ func (c *candidate) ownGap(doc *document) error {
 		span, err = f.Locate(c.holder, "Contents")
 	}
 	if err != nil {
-		return fmt.Errorf("/Contents cannot be located: %w", err)
+		return say("/Contents cannot be located: %v", err)
 	}
 	if span != c.rng.gap {
-		return fmt.Errorf("the gap of /ByteRange is %d to %d, but /Contents stands at %d to %d",
-			c.rng.gap.Start, c.rng.gap.End, span.Start, span.End)
+		return say("the gap of /ByteRange is %d to %d, but /Contents stands at %d to %d", c.rng.gap.Start, c.rng.gap.End, span.Start, span.End)
 	}
 	return nil
 }
@@ -136,16 +134,16 @@ func (c *candidate) place(doc *document) error {
 		return err
 	}
 	if i < 0 {
-		c.fail(FormatFailure, fmt.Sprintf("/ByteRange ends at byte %d, where no revision of the document ends", c.rng.end))
+		c.fail(FormatFailure, say("/ByteRange ends at byte %d, where no revision of the document ends", c.rng.end))
 		return nil
 	}
 	if start := doc.revs[i].Start; c.rng.gap.Start < start {
-		c.fail(FormatFailure, "the signature stands in an earlier revision than the one it covers")
+		c.fail(FormatFailure, say("the signature stands in an earlier revision than the one it covers"))
 		return nil
 	}
 	c.revision, c.placed = i, true
 	c.Coverage = CoverageRevision
-	if c.rng.end == doc.size || i == len(doc.revs)-1 && doc.trailing == "" {
+	if c.rng.end == doc.size || i == len(doc.revs)-1 && doc.trailing == nil {
 		c.Coverage = CoverageWhole
 	}
 	return nil
@@ -153,28 +151,28 @@ func (c *candidate) place(doc *document) error {
 
 // notBaseline says what keeps a CAdES signature from PAdES baseline B-B
 // (EN 319 142-1, 6.3), or "".
-func (c *candidate) notBaseline() string {
+func (c *candidate) notBaseline() *phrase {
 	seen := map[string]int{}
 	for i := range c.si.SignedAttributes {
 		seen[c.si.SignedAttributes[i].Type.String()]++
 	}
 	switch {
 	case seen[oidContentType] != 1 || seen[oidMessageDigest] != 1:
-		return "content-type and message-digest must be signed once"
+		return say("content-type and message-digest must be signed once")
 	case seen[oidSigningCertV2] > 1 || seen[oidSigningCert] > 1:
-		return "signing-certificate stands more than once"
+		return say("signing-certificate stands more than once")
 	case seen[oidSigningCertV2]+seen[oidSigningCert] == 0:
-		return "signing-certificate-v2 is missing"
+		return say("signing-certificate-v2 is missing")
 	case seen[oidSigningTime] > 0:
-		return "signing-time must not be a signed attribute"
+		return say("signing-time must not be a signed attribute")
 	case c.dict["Cert"] != nil:
-		return "/Cert must not be in the signature dictionary"
+		return say("/Cert must not be in the signature dictionary")
 	case c.dict["M"] == nil:
-		return "/M is missing"
+		return say("/M is missing")
 	case len(c.sd.RawCertificates) == 0:
-		return "the signing certificate is not in the signature"
+		return say("the signing certificate is not in the signature")
 	}
-	return ""
+	return nil
 }
 
 // Attribute types by their dotted names (RFC 5652, 11; RFC 5035; RFC 3161).

@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/seed-574216e4/meterai/pdf"
@@ -36,15 +35,15 @@ func (s *candidate) container(lim *Limits) bool {
 		s.hash = cms.Digest(crypto.SHA1)
 		return true
 	case "":
-		s.doubt(SigConstraintsFailure, "the signature does not say its format (/SubFilter)")
+		s.doubt(SigConstraintsFailure, say("the signature does not say its format (/SubFilter)"))
 		return false
 	default:
-		s.doubt(SigConstraintsFailure, "the signature format "+cleanText(string(s.subFilter))+" is not known")
+		s.doubt(SigConstraintsFailure, say("the signature format %s is not known", cleanText(string(s.subFilter))))
 		return false
 	}
 	sd, err := parseCMS(s.contents, lim)
 	if err != nil {
-		s.fail(FormatFailure, err.Error())
+		s.fail(FormatFailure, say("%s", err))
 		return false
 	}
 	s.sd, s.si = sd, &sd.Signers[0]
@@ -59,19 +58,19 @@ func parseCMS(b []byte, lim *Limits) (*cms.SignedData, error) {
 		zero = zero && c == 0
 	}
 	if zero {
-		return nil, errors.New("/Contents is empty: the document was prepared for signing and never signed")
+		return nil, say("/Contents is empty: the document was prepared for signing and never signed")
 	}
 	sd, err := cms.Parse(b, &cms.Limits{Size: lim.CMS})
 	if err != nil {
-		return nil, fmt.Errorf("/Contents is not a readable signature: %w", err)
+		return nil, say("/Contents is not a readable signature: %v", err)
 	}
 	for _, c := range b[sd.Length:] {
 		if c != 0 {
-			return nil, errors.New("something else than zeros follows the signature in /Contents")
+			return nil, say("something else than zeros follows the signature in /Contents")
 		}
 	}
 	if len(sd.Signers) != 1 {
-		return nil, fmt.Errorf("/Contents holds %d signers instead of one", len(sd.Signers))
+		return nil, say("/Contents holds %d signers instead of one", len(sd.Signers))
 	}
 	return sd, nil
 }
@@ -82,7 +81,7 @@ func (s *candidate) chooseHash() bool {
 	switch s.subFilter {
 	case subSHA1:
 		if len(s.sd.Content) != crypto.SHA1.Size() {
-			s.fail(FormatFailure, "an adbe.pkcs7.sha1 signature must contain one SHA-1 digest")
+			s.fail(FormatFailure, say("an adbe.pkcs7.sha1 signature must contain one SHA-1 digest"))
 			return false
 		}
 		s.hash = cms.Digest(crypto.SHA1)
@@ -91,12 +90,12 @@ func (s *candidate) chooseHash() bool {
 		return s.openToken()
 	}
 	if s.sd.HasContent {
-		s.fail(FormatFailure, "a detached signature must not contain content of its own")
+		s.fail(FormatFailure, say("a detached signature must not contain content of its own"))
 		return false
 	}
 	s.hash = s.si.Digest()
 	if !usable(s.hash) {
-		s.doubt(CryptoConstraintsFailure, "the digest algorithm of the signature is not known")
+		s.doubt(CryptoConstraintsFailure, say("the digest algorithm of the signature is not known"))
 		return false
 	}
 	return true
@@ -116,7 +115,7 @@ func (s *candidate) checkValue(digest []byte, dssCerts func() []*x509.Certificat
 		return
 	case subSHA1:
 		if string(s.sd.Content) != string(digest) {
-			s.fail(HashFailure, "the document is not the one that was signed: its digest differs")
+			s.fail(HashFailure, say("the document is not the one that was signed: its digest differs"))
 			return
 		}
 		if digest = s.contentDigest(); digest == nil {
@@ -130,7 +129,7 @@ func (s *candidate) checkValue(digest []byte, dssCerts func() []*x509.Certificat
 // contentDigest hashes what stands inside the container.
 func (s *candidate) contentDigest() []byte {
 	if !usable(s.si.Digest()) {
-		s.doubt(CryptoConstraintsFailure, "the digest algorithm of the signature is not known")
+		s.doubt(CryptoConstraintsFailure, say("the digest algorithm of the signature is not known"))
 		return nil
 	}
 	h := s.si.Digest().New()
@@ -148,7 +147,7 @@ func (s *candidate) checkSigner(digest []byte, dssCerts func() []*x509.Certifica
 		cert, res, err = verifySigner(s.si, dssCerts(), digest)
 	}
 	if cert == nil {
-		s.doubt(NoSigningCertificateFound, "the certificate of the signer is not in the document")
+		s.doubt(NoSigningCertificateFound, say("the certificate of the signer is not in the document"))
 		return
 	}
 	s.cert, s.Signer = cert, cleanText(subject(cert))
@@ -157,9 +156,9 @@ func (s *candidate) checkSigner(digest []byte, dssCerts func() []*x509.Certifica
 		return
 	}
 	s.accepted(res)
-	if why := misdescribed(s.sd, cert); why != "" {
+	if why := misdescribed(s.sd, cert); why != nil {
 		s.deviates = true
-		s.note("the signature is mathematically right, but has " + why)
+		s.note(say("the signature is mathematically right, but has %s", why))
 	}
 }
 
@@ -203,12 +202,12 @@ func (s *candidate) accepted(v verified) {
 	s.deviates = s.deviates || v.deviation != ""
 	switch {
 	case v.legacy != "":
-		s.note("the signature is mathematically right, but of a kind no longer relied on: " + v.legacy)
+		s.note(say("the signature is mathematically right, but of a kind no longer relied on: %s", technical(v.legacy)))
 	case s.legacy:
-		s.note("the signature is mathematically right, but of a kind no longer relied on: the document is bound by SHA-1")
+		s.note(say("the signature is mathematically right, but of a kind no longer relied on: the document is bound by SHA-1"))
 	}
 	if v.deviation != "" {
-		s.note("the signature is mathematically right, but names its algorithms wrongly: " + v.deviation)
+		s.note(say("the signature is mathematically right, but names its algorithms wrongly: %s", technical(v.deviation)))
 	}
 }
 
@@ -221,7 +220,7 @@ func broken(legacy string) bool {
 // misdescribed says which of the fields that nothing signs contradict the
 // signature (RFC 5652, 5.1 and 5.3): versions, the issuer's name when it is
 // only equivalent to that of the certificate, and the list of digests.
-func misdescribed(sd *cms.SignedData, cert *x509.Certificate) string {
+func misdescribed(sd *cms.SignedData, cert *x509.Certificate) *phrase {
 	si := &sd.Signers[0]
 	version, signer := 1, 1
 	if si.SubjectKeyID != nil {
@@ -234,35 +233,35 @@ func misdescribed(sd *cms.SignedData, cert *x509.Certificate) string {
 		version = sd.Version // 3, 4 or 5 by kinds that decide nothing here
 	}
 	if sd.Version != version || si.Version != signer {
-		return "versions that do not fit the content"
+		return say("versions that do not fit the content")
 	}
 	if si.RawIssuer != nil && !bytes.Equal(si.RawIssuer, cert.RawIssuer) {
-		return "the issuer of the certificate in another spelling"
+		return say("the issuer of the certificate in another spelling")
 	}
 	for i := range sd.DigestAlgorithms {
 		if sd.DigestAlgorithms[i].Algorithm.Equal(si.DigestIdentifier.Algorithm) {
-			return ""
+			return nil
 		}
 	}
-	return "a list of digest algorithms without the one used"
+	return say("a list of digest algorithms without the one used")
 }
 
 // refused turns the answer of the CMS layer into an indication.
 func (s *candidate) refused(err error) {
 	var v *cms.VerifyError
 	if !errors.As(err, &v) {
-		s.fail(FormatFailure, err.Error())
+		s.fail(FormatFailure, say("%s", err))
 		return
 	}
 	switch v.Reason {
 	case cms.ReasonDigestMismatch:
-		s.fail(HashFailure, "the document is not the one that was signed: its digest differs")
+		s.fail(HashFailure, say("the document is not the one that was signed: its digest differs"))
 	case cms.ReasonSignature, cms.ReasonKey:
-		s.fail(SigCryptoFailure, "the signature value does not verify: "+v.Detail)
+		s.fail(SigCryptoFailure, say("the signature value does not verify: %s", technical(v.Detail)))
 	case cms.ReasonUnsupported:
-		s.doubt(CryptoConstraintsFailure, "the signature cannot be verified here: "+v.Detail)
+		s.doubt(CryptoConstraintsFailure, say("the signature cannot be verified here: %s", technical(v.Detail)))
 	default:
-		s.fail(FormatFailure, "the signature is not accepted: "+v.Detail)
+		s.fail(FormatFailure, say("the signature is not accepted: %s", technical(v.Detail)))
 	}
 }
 
@@ -273,29 +272,29 @@ func (s *candidate) checkX509(digest []byte) {
 	var value []byte
 	rest, err := asn1.Unmarshal(s.contents, &value)
 	if err != nil {
-		s.fail(FormatFailure, "/Contents is not an OCTET STRING, as adbe.x509.rsa_sha1 wants")
+		s.fail(FormatFailure, say("/Contents is not an OCTET STRING, as adbe.x509.rsa_sha1 wants"))
 		return
 	}
 	for _, c := range rest {
 		if c != 0 {
-			s.fail(FormatFailure, "something else than zeros follows the signature in /Contents")
+			s.fail(FormatFailure, say("something else than zeros follows the signature in /Contents"))
 			return
 		}
 	}
 	if len(s.bag) == 0 {
-		s.doubt(NoSigningCertificateFound, "the certificate of the signer is not in the document")
+		s.doubt(NoSigningCertificateFound, say("the certificate of the signer is not in the document"))
 		return
 	}
 	s.cert, s.Signer = s.bag[0], cleanText(subject(s.bag[0]))
 	pub, ok := s.cert.PublicKey.(*rsa.PublicKey)
 	if !ok || pub.N.BitLen() > 8192 || pub.E < 3 {
-		s.fail(SigCryptoFailure, "the key of the certificate is no acceptable RSA key")
+		s.fail(SigCryptoFailure, say("the key of the certificate is no acceptable RSA key"))
 		return
 	}
 	if rsa.VerifyPKCS1v15(pub, crypto.SHA1, digest, value) != nil {
-		s.fail(SigCryptoFailure, "the signature value does not verify")
+		s.fail(SigCryptoFailure, say("the signature value does not verify"))
 		return
 	}
 	s.intact, s.legacy = true, true
-	s.note("the signature is mathematically right, but of a kind no longer relied on: SHA-1")
+	s.note(say("the signature is mathematically right, but of a kind no longer relied on: SHA-1"))
 }

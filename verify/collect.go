@@ -2,8 +2,6 @@ package verify
 
 import (
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/seed-574216e4/meterai/pdf"
@@ -52,7 +50,7 @@ func (d *document) collect() error {
 
 func (d *document) add(c *candidate) error {
 	if len(d.list) >= d.lim.Signatures {
-		return fmt.Errorf("the document has more than %d signatures", d.lim.Signatures)
+		return say("the document has more than %d signatures", d.lim.Signatures)
 	}
 	d.list = append(d.list, c)
 	return nil
@@ -68,7 +66,7 @@ func (d *document) collectFields(i int, known map[placeKey]*candidate) error {
 	n := 0
 	return f.Fields(func(fd *pdf.Field) error {
 		if n++; n > d.lim.Fields {
-			return fmt.Errorf("the form has more than %d fields", d.lim.Fields)
+			return say("the form has more than %d fields", d.lim.Fields)
 		}
 		if fd.Value == nil || fd.Type != "Sig" && fd.Type != "" {
 			return nil
@@ -79,14 +77,14 @@ func (d *document) collectFields(i int, known map[placeKey]*candidate) error {
 		}
 		if other := known[key]; other != nil {
 			if final {
-				other.fail(FormatFailure, "two fields share one signature: "+cleanText(other.Field)+" and "+cleanText(fd.Name))
+				other.fail(FormatFailure, say("two fields share one signature: %s and %s", cleanText(other.Field), cleanText(fd.Name)))
 			}
 			return nil
 		}
 		known[key] = c
 		c.name, c.Field, c.fieldRef = fd.Name, cleanText(fd.Name), fd.Ref
 		if !final {
-			c.fail(FormatFailure, "the signature was removed from the document by a later revision")
+			c.fail(FormatFailure, say("the signature was removed from the document by a later revision"))
 			c.Modification = ModificationFailed
 		}
 		return d.add(c)
@@ -107,7 +105,7 @@ func (d *document) fieldValue(i int, fd *pdf.Field) (*candidate, placeKey, error
 	}
 	v, dups, err := d.read(f, holder)
 	if bad, ok := v.(unread); ok {
-		err = errors.New(bad.why)
+		err = bad.why
 	}
 	if !indirect {
 		v = fd.Value
@@ -160,13 +158,13 @@ func (d *document) collectOrphans(i int, known map[placeKey]*candidate, final ma
 		}
 		key := keyOf(ch.Ref, dict)
 		if other := known[key]; other != nil {
-			other.fail(FormatFailure, "the signature dictionary was rewritten by a later revision")
+			other.fail(FormatFailure, say("the signature dictionary was rewritten by a later revision"))
 			other.Modification = ModificationFailed
 			continue
 		}
 		c := newCandidate(f, dict)
 		c.holder, c.direct, c.seen, c.dups = ch.Ref, direct, i, dups
-		c.fail(FormatFailure, "no field of the document reaches this signature")
+		c.fail(FormatFailure, say("no field of the document reaches this signature"))
 		known[key] = c
 		if err := d.add(c); err != nil {
 			return err
@@ -192,7 +190,7 @@ func signatureIn(o pdf.Object) (dict pdf.Dict, direct bool) {
 }
 
 // errObjects is the answer when a comparison would read more than the limit.
-var errObjects = errors.New("the document has more objects to compare than the limit allows")
+var errObjects = say("the document has more objects to compare than the limit allows")
 
 // get reads one object against the budget of the call. An object that cannot
 // be read is unreadable, not an error; see unread.
@@ -216,7 +214,7 @@ func (d *document) read(f *pdf.File, ref pdf.Ref) (pdf.Object, []pdf.Duplicate, 
 		if d.src.err != nil {
 			return nil, nil, d.src.err
 		}
-		return unread{err.Error()}, nil, nil
+		return unread{technical(err.Error())}, nil, nil
 	}
 	if w >= keptWeight && w <= 16*keptWeight && len(d.kept) < keptObjects {
 		if d.kept == nil {
@@ -261,7 +259,7 @@ func weight(o pdf.Object) int {
 }
 
 // unread stands for an object that cannot be read. It equals nothing.
-type unread struct{ why string }
+type unread struct{ why *phrase }
 
 // algorithmName names a signature algorithm for people.
 func algorithmName(si *cms.SignerInfo) string {

@@ -2,9 +2,7 @@ package verify
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/seed-574216e4/meterai/pdf"
 )
@@ -12,17 +10,17 @@ import (
 // step is what one revision did to the one before it.
 type step struct {
 	level   changeLevel
-	reasons []string // why it is more than anybody may do
-	filled  []string // full names of fields that got another value or look
-	signed  []string // of fields that were signed or added as signature fields
-	visible []string // of new signature fields that show on a page
-	annots  []string // annotations that were added or removed and are no signature fields
-	covers  []string // what is to be said of annotations that can cover content
-	unclear string   // what about it could not be told
-	setup   []string // what only a stamp may bring along, and not after another signature
-	between string   // what lies before the stamp that it holds and after the revision before
-	hides   string   // how much of its page that stamp covers, when it is too much
-	own     []string // what is more than the stamp that it holds may change
+	reasons []*phrase // why it is more than anybody may do
+	filled  []string  // full names of fields that got another value or look
+	signed  []string  // of fields that were signed or added as signature fields
+	visible []string  // of new signature fields that show on a page
+	annots  []*phrase // annotations that were added or removed and are no signature fields
+	covers  []*phrase // what is to be said of annotations that can cover content
+	unclear *phrase   // what about it could not be told
+	setup   []*phrase // what only a stamp may bring along, and not after another signature
+	between *phrase   // what lies before the stamp that it holds and after the revision before
+	hides   *phrase   // how much of its page that stamp covers, when it is too much
+	own     []*phrase // what is more than the stamp that it holds may change
 }
 
 // compare judges, for each signature, all revisions after it. Each revision is
@@ -92,17 +90,17 @@ func (d *document) steps(ctx context.Context, base int) ([]step, error) {
 func (d *document) weigh(c *candidate, steps []step) {
 	f, err := d.view(c.revision)
 	if err != nil {
-		c.doubt(FormatFailure, "the signed revision cannot be read: "+err.Error())
+		c.doubt(FormatFailure, say("the signed revision cannot be read: %s", err))
 		return
 	}
 	c.perms = permissionsOf(f, c.dict, c.fieldRef)
 	c.Certified = c.certification(f)
-	if c.perms.bad != "" {
+	if c.perms.bad != nil {
 		c.fail(FormatFailure, c.perms.bad)
 	}
 	modified := func(format string, args ...any) {
 		c.Modification = ModificationFailed
-		c.fail(FormatFailure, fmt.Sprintf(format, args...))
+		c.fail(FormatFailure, say(format, args...))
 	}
 	if c.from() < c.revision {
 		own := &steps[c.revision]
@@ -114,7 +112,7 @@ func (d *document) weigh(c *candidate, steps []step) {
 		}
 		d.weighStep(c, i, &steps[i], modified)
 	}
-	if d.trailing != "" && c.rng.end != d.size {
+	if d.trailing != nil && c.rng.end != d.size {
 		modified("%s", d.trailing)
 	}
 	if c.Modification == ModificationAllowed {
@@ -123,41 +121,42 @@ func (d *document) weigh(c *candidate, steps []step) {
 }
 
 // summary says what allowed revisions did.
-func summary(steps []step) string {
-	var filled, signed, annots []string
+func summary(steps []step) *phrase {
+	var filled, signed []string
+	var annots []*phrase
 	for i := range steps {
 		annots = append(annots, steps[i].annots...)
 		filled = append(filled, steps[i].filled...)
 		signed = append(signed, steps[i].signed...)
 	}
-	text := fmt.Sprintf("%d later revisions, nothing in them but allowed changes", len(steps))
+	what := []*phrase{say("%d later revisions, nothing in them but allowed changes", len(steps))}
 	if len(steps) == 1 {
-		text = "one later revision, nothing in it but allowed changes"
+		what[0] = say("one later revision, nothing in it but allowed changes")
 	}
 	if len(signed) > 0 {
-		text += "; fields signed or added for signing: " + list(signed)
+		what = append(what, say("fields signed or added for signing: %s", list(signed)))
 	}
 	if len(filled) > 0 {
-		text += "; fields filled in: " + list(filled)
+		what = append(what, say("fields filled in: %s", list(filled)))
 	}
 	if len(annots) > 0 {
-		text += "; annotations: " + list(annots)
+		what = append(what, say("annotations: %s", list(annots)))
 	}
-	return text
+	return join("; ", what...)
 }
 
 func (d *document) weighStep(c *candidate, i int, s *step, modified func(string, ...any)) {
-	who := "the signature"
+	who := say("the signature")
 	if c.Field != "" {
-		who = "the signature in " + c.Field
+		who = say("the signature in %s", c.Field)
 	}
 	reasons := slices.Concat(s.reasons, s.setup)
 	if d.opt.Policy != Lenient {
 		reasons = slices.Concat(reasons, s.covers)
 	}
-	reasons = append(slices.Clip(reasons), nonEmpty(s.unclear, s.between)...)
+	reasons = append(slices.Clip(reasons), phrases(s.unclear, s.between)...)
 	if d.f.HeaderOffset() != 0 {
-		reasons = append(slices.Clip(reasons), "the header is not at the first byte of the file: readers differ in where the objects of later revisions are")
+		reasons = append(slices.Clip(reasons), say("the header is not at the first byte of the file: readers differ in where the objects of later revisions are"))
 	}
 	for _, why := range reasons {
 		modified("revision %d, after %s: %s", i+1, who, why)
@@ -166,8 +165,8 @@ func (d *document) weighStep(c *candidate, i int, s *step, modified func(string,
 		return
 	}
 	if s.level > c.allows(d.opt.Policy) {
-		what := map[changeLevel]string{formFilling: "form fields were filled in or signed (" + list(slices.Concat(s.filled, s.signed)) + ")",
-			annotating: "annotations were changed (" + list(s.annots) + ")"}[s.level]
+		what := map[changeLevel]*phrase{formFilling: say("form fields were filled in or signed (%s)", list(slices.Concat(s.filled, s.signed))),
+			annotating: say("annotations were changed (%s)", list(s.annots))}[s.level]
 		modified("revision %d, after %s, which does not allow it: %s", i+1, who, what)
 	}
 	if d.opt.Policy == Strict && len(s.filled) > 0 {
@@ -192,15 +191,20 @@ func (c *candidate) allows(p Policy) changeLevel {
 }
 
 // list names a few of many.
-func list(names []string) string {
+func list[T string | *phrase](names []T) *phrase {
 	const few = 5
-	var short []string
+	var short []*phrase
 	for i, n := range names {
 		if i == few {
-			short = append(short, fmt.Sprintf("and %d more", len(names)-few))
+			short = append(short, say("and %d more", len(names)-few))
 			break
 		}
-		short = append(short, cleanText(n))
+		switch n := any(n).(type) {
+		case string:
+			short = append(short, say("%s", cleanText(n)))
+		case *phrase:
+			short = append(short, n)
+		}
 	}
-	return strings.Join(short, ", ")
+	return join(", ", short...)
 }

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 
 	"github.com/seed-574216e4/meterai/pdf"
@@ -74,7 +73,7 @@ func (d *document) step(i int, list []pdf.Change, edges *edgeIndex) (step, error
 func (c *differ) other(format string, args ...any) {
 	c.raise(otherChange)
 	if len(c.step.reasons) < c.d.lim.Reasons {
-		c.step.reasons = append(c.step.reasons, fmt.Sprintf(format, args...))
+		c.step.reasons = append(c.step.reasons, say(format, args...))
 	}
 }
 
@@ -330,7 +329,7 @@ func (c *differ) numbers() []uint32 {
 func (c *differ) exclusive(ch *change, orphans map[uint32]bool) {
 	n := ch.ref.Number
 	if ch.why == content && len(c.edges.unread) > 0 {
-		c.step.unclear = fmt.Sprintf("whether object %d is used elsewhere cannot be told: object %d of the signed revision cannot be read", n, c.edges.unread[0].Number)
+		c.step.unclear = say("whether object %d is used elsewhere cannot be told: object %d of the signed revision cannot be read", n, c.edges.unread[0].Number)
 		return
 	}
 	ok := func(e edge) bool {

@@ -3,7 +3,6 @@ package verify
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/seed-574216e4/meterai/pdf"
@@ -235,7 +234,7 @@ func (c *differ) deref(f *pdf.File, o pdf.Object) pdf.Object {
 			return unread{}
 		}
 	}
-	return unread{"a chain of references"}
+	return unread{say("a chain of references")}
 }
 
 // tiles makes sure that the bytes of the newer revision are its objects, its
@@ -289,7 +288,7 @@ func (c *differ) ownStart(start int64) (int64, error) {
 	sealed := stamp.claim.seal.DocumentLength
 	blank, err := c.d.blank(start, sealed)
 	if err == nil && !blank {
-		c.step.between = fmt.Sprintf("bytes %d to %d belong to no revision", start, sealed)
+		c.step.between = say("bytes %d to %d belong to no revision", start, sealed)
 	}
 	return max(start, sealed), err
 }
@@ -304,7 +303,7 @@ func (c *differ) frame() error {
 		return err
 	}
 	for _, what := range odd {
-		c.other("%s", cleanText(what))
+		c.other("%s", what)
 	}
 	for _, n := range c.numbers() {
 		if first, ok := c.edges.holders[n]; ok && first < c.i {
@@ -383,7 +382,7 @@ func (d *document) firstObject(i int) (int64, error) {
 			continue
 		}
 		if ch.Offset < d.revs[i].Start {
-			return 0, fmt.Errorf("object %d lies in an earlier revision", ch.Ref.Number)
+			return 0, say("object %d lies in an earlier revision", ch.Ref.Number)
 		}
 		first = min(first, ch.Offset)
 	}
@@ -391,18 +390,18 @@ func (d *document) firstObject(i int) (int64, error) {
 }
 
 // describe says in words what an unexplained change is.
-func (c *differ) describe(ch *change) string {
+func (c *differ) describe(ch *change) *phrase {
 	n := ch.ref.Number
 	switch {
 	case ch.new == nil:
-		return fmt.Sprintf("object %d%s was deleted", n, c.where(n))
+		return say("object %d%s was deleted", n, c.where(n))
 	case ch.old == nil:
-		return fmt.Sprintf("object %d (%s) was added%s", n, kind(ch.new), c.where(n))
+		return say("object %d (%s) was added%s", n, kind(ch.new), c.where(n))
 	}
 	if page := c.contentOf(n); page > 0 {
-		return fmt.Sprintf("page %d: content was replaced (object %d, %s)", page, n, kind(ch.old))
+		return say("page %d: content was replaced (object %d, %s)", page, n, kind(ch.old))
 	}
-	return fmt.Sprintf("object %d (%s) was replaced%s", n, kind(ch.old), c.where(n))
+	return say("object %d (%s) was replaced%s", n, kind(ch.old), c.where(n))
 }
 
 // contentOf gives the number of a page whose /Contents an object is part of, or
@@ -418,16 +417,16 @@ func (c *differ) contentOf(n uint32) (page int) {
 }
 
 // where names the page that an object is, or that uses it directly.
-func (c *differ) where(n uint32) string {
+func (c *differ) where(n uint32) *phrase {
 	if page := c.d.pageNumbers()[n]; page > 0 {
-		return fmt.Sprintf(" (page %d)", page)
+		return say(" (page %d)", page)
 	}
-	place := ""
+	var place *phrase
 	c.edges.alive(n, c.i, func(e edge) bool {
 		if page := c.d.pageNumbers()[e.from]; page > 0 {
-			place = fmt.Sprintf(" (page %d, /%s)", page, cleanText(string(e.key)))
+			place = say(" (page %d, /%s)", page, cleanText(string(e.key)))
 		}
-		return place == ""
+		return place == nil
 	})
 	return place
 }
@@ -451,7 +450,7 @@ func (d *document) pageNumbers() map[uint32]int {
 	return d.pages
 }
 
-func kind(o pdf.Object) string {
+func kind(o pdf.Object) *phrase {
 	var d pdf.Dict
 	switch v := o.(type) {
 	case pdf.Dict:
@@ -459,21 +458,21 @@ func kind(o pdf.Object) string {
 	case *pdf.Stream:
 		d = v.Dict
 	case pdf.Array:
-		return "an array"
+		return say("an array")
 	case unread:
-		return "unreadable"
+		return say("unreadable")
 	default:
-		return "a value"
+		return say("a value")
 	}
 	t, _ := d["Type"].(pdf.Name)
 	s, _ := d["Subtype"].(pdf.Name)
 	if t == "" && s == "" {
 		if _, ok := o.(*pdf.Stream); ok {
-			return "a stream"
+			return say("a stream")
 		}
-		return "a dictionary"
+		return say("a dictionary")
 	}
-	return cleanText(string(t) + map[bool]string{true: " ", false: ""}[t != "" && s != ""] + string(s))
+	return say("%s", cleanText(string(t)+map[bool]string{true: " ", false: ""}[t != "" && s != ""]+string(s)))
 }
 
 func sortedUnion(a, b pdf.Dict) []pdf.Name {

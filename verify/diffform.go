@@ -365,13 +365,13 @@ func (c *differ) fieldName(f *pdf.File, d pdf.Dict) (string, pdf.Name) {
 	return name, kind
 }
 
-func (c *differ) fieldWords(f *pdf.File, o pdf.Object) string {
+func (c *differ) fieldWords(f *pdf.File, o pdf.Object) *phrase {
 	d, err := f.Dict(o)
 	if err != nil || d == nil {
-		return ""
+		return nil
 	}
 	name, _ := c.fieldName(f, d)
-	return " (" + cleanText(name) + ")"
+	return say(" (%s)", cleanText(name))
 }
 
 // byType judges changed objects that are parts of the document, wherever they

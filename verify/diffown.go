@@ -1,8 +1,6 @@
 package verify
 
 import (
-	"fmt"
-
 	"github.com/seed-574216e4/meterai/pdf"
 )
 
@@ -19,7 +17,7 @@ func (c *differ) setUp(format string, args ...any) {
 		return
 	}
 	if len(c.step.setup) < c.d.lim.Reasons {
-		c.step.setup = append(c.step.setup, fmt.Sprintf(format, args...))
+		c.step.setup = append(c.step.setup, say(format, args...))
 	}
 }
 

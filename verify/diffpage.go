@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/seed-574216e4/meterai/pdf"
@@ -77,7 +76,7 @@ func (c *differ) mayGo(o pdf.Object) bool {
 		return false
 	}
 	c.raise(annotating)
-	c.step.annots = append(c.step.annots, "widget of "+name+" removed")
+	c.step.annots = append(c.step.annots, say("widget of %s removed", cleanText(name)))
 	if !slices.Contains(c.step.filled, name) {
 		c.step.filled = append(c.step.filled, name)
 	}
@@ -102,11 +101,11 @@ func (c *differ) newAnnotation(holder uint32, o pdf.Object) {
 	}
 	subtype, _ := d["Subtype"].(pdf.Name)
 	c.raise(annotating)
-	c.step.annots = append(c.step.annots, "new "+string(subtype))
+	c.step.annots = append(c.step.annots, say("new %s", cleanText(string(subtype))))
 	switch subtype {
 	case "Text", "FreeText", "Highlight", "Underline", "Squiggly", "StrikeOut", "Ink", "Popup":
 	case "Square", "Circle", "Line", "Polygon", "PolyLine", "Caret", "Stamp":
-		c.step.covers = append(c.step.covers, fmt.Sprintf("an annotation that can cover content (%s) was added%s", subtype, c.where(holder)))
+		c.step.covers = append(c.step.covers, say("an annotation that can cover content (%s) was added%s", subtype, c.where(holder)))
 	default:
 		c.other("an annotation that is no comment (%s) was added%s", cleanText(string(subtype)), c.where(holder))
 		return

@@ -105,7 +105,20 @@
 // that no password opens is UNREADABLE, as is one with a handler of another kind
 // (public keys).
 //
+// # Languages
+//
+// Reports speak English: their JSON is for machines and stays the same in every
+// country. [Report.TextIn], [SealReport.TextIn] and [SetReport.TextIn] say the same to
+// people in Indonesian. The names of EN 319 102-1 stay as they are, and so do the
+// details that other packages give of a file that is damaged or cannot be read, marked as
+// technical. What was read back from JSON is known in English only.
+//
 // # Caveats
+//
+// The reader must give the same bytes at every read. A file is read several times, to
+// take it apart, to hash it and to compare its revisions, and nothing can be told of one that
+// shows the parser other bytes than the hash: hand over what nobody else can write
+// to, such as a copy, not a file in a folder that others share.
 //
 // What counts of a stamp is the seal in the signature dictionary. The symbol on
 // the page is compared with it when it is drawn as package seal draws it; of

@@ -25,7 +25,7 @@ const (
 // fails, a context that ended, options that make no sense). opt may be nil.
 //
 // r is read from several times, in any order, by the calling goroutine only;
-// its bytes must not change meanwhile. The file is never held in memory. What is
+// it must give the same bytes at every read. The file is never held in memory. What is
 // held are its cross-reference streams and a few object streams, unpacked up to
 // limits (see package pdf), and, when revisions after a signature have to be
 // compared, the references to what they change.
@@ -54,7 +54,7 @@ func Document(ctx context.Context, r io.ReaderAt, size int64, opt *Options) (*Re
 	}
 	if err != nil {
 		report.Indication, report.Modification = Unreadable, ModificationNone
-		report.Reasons = []string{clean(err.Error())}
+		report.because(unreadable(err))
 		return report, nil
 	}
 	for _, c := range doc.list {
@@ -73,7 +73,7 @@ type document struct {
 	f        *pdf.File
 	revs     []pdf.Revision
 	views    []*pdf.File // the file as it was after each revision, made when needed
-	trailing string      // what is wrong with the bytes after the last revision
+	trailing *phrase     // what is wrong with the bytes after the last revision
 	list     []*candidate
 	objects  int   // read for comparisons so far
 	compared int64 // bytes of streams compared so far
@@ -168,10 +168,10 @@ func (d *document) open() error {
 		return err
 	}
 	if len(revs) == 0 {
-		return errors.New("the document has no complete revision")
+		return say("the document has no complete revision")
 	}
 	if len(revs) > d.lim.Revisions {
-		return fmt.Errorf("the document has more than %d revisions", d.lim.Revisions)
+		return say("the document has more than %d revisions", d.lim.Revisions)
 	}
 	d.f, d.revs, d.views = f, revs, make([]*pdf.File, len(revs))
 	d.views[len(revs)-1] = f
@@ -180,10 +180,10 @@ func (d *document) open() error {
 		return err
 	}
 	if d.size-revs[len(revs)-1].End > trailingWhite {
-		d.trailing = "so much follows the end of the last revision that readers do not find it"
+		d.trailing = say("so much follows the end of the last revision that readers do not find it")
 	}
 	if !white {
-		d.trailing = fmt.Sprintf("bytes that belong to no revision follow its end at byte %d", revs[len(revs)-1].End)
+		d.trailing = say("bytes that belong to no revision follow its end at byte %d", revs[len(revs)-1].End)
 	}
 	return nil
 }
@@ -192,9 +192,9 @@ func (d *document) open() error {
 // its strings and streams hold, and so what a signature covers, nobody can tell.
 func locked(err error) error {
 	if errors.Is(err, pdf.ErrEncrypted) {
-		return errors.New("the document is encrypted: the password is missing or wrong")
+		return say("the document is encrypted: the password is missing or wrong")
 	}
-	return fmt.Errorf("the document is encrypted and cannot be decrypted: %w", err)
+	return say("the document is encrypted and cannot be decrypted: %v", err)
 }
 
 // view returns the file as it was after revision i.
@@ -304,7 +304,7 @@ func (d *document) digest(ctx context.Context) error {
 			continue
 		}
 		if other := byRevision[c.revision]; other != nil {
-			const why = "two signatures claim the same revision: their ranges overlap"
+			why := say("two signatures claim the same revision: their ranges overlap")
 			other.job = nil
 			if !other.failed() {
 				other.fail(FormatFailure, why)
@@ -315,7 +315,7 @@ func (d *document) digest(ctx context.Context) error {
 		byRevision[c.revision] = c
 		if c.hash == cms.Digest(crypto.RIPEMD160) {
 			if solo++; solo > soloJobs {
-				c.doubt(CryptoConstraintsFailure, "too many signatures use an outdated hash function")
+				c.doubt(CryptoConstraintsFailure, say("too many signatures use an outdated hash function"))
 				continue
 			}
 		}
@@ -357,7 +357,7 @@ func (d *document) judge(c *candidate) {
 	case c.intact && c.placed && c.compared && trusted && stamped && c.Modification != ModificationFailed:
 		c.Indication, c.SubIndication = TotalPassed, ""
 	default:
-		c.doubt(SigConstraintsFailure, "not every check could be made")
+		c.doubt(SigConstraintsFailure, say("not every check could be made"))
 	}
 	c.trim(d.lim.Reasons)
 }
@@ -366,17 +366,17 @@ func (d *document) judge(c *candidate) {
 // proved to have existed (EN 319 102-1, 5.3, 5.5 and 5.6).
 func (d *document) trusted(c *candidate) bool {
 	if d.outdated(c.outmoded(), d.provenFor(c)) {
-		c.doubt(CryptoConstraintsFailure, "the algorithms of this signature are no longer safe")
+		c.doubt(CryptoConstraintsFailure, say("the algorithms of this signature are no longer safe"))
 	}
 	if c.deviates {
-		c.doubt(SigConstraintsFailure, "fields of the signature contradict each other")
+		c.doubt(SigConstraintsFailure, say("fields of the signature contradict each other"))
 	}
 	if c.cert == nil {
-		c.doubt(NoSigningCertificateFound, "the certificate of the signer is not in the document")
+		c.doubt(NoSigningCertificateFound, say("the certificate of the signer is not in the document"))
 		return false
 	}
 	if c.subFilter == subCAdES && !hasSigned(c.si, oidSigningCert, oidSigningCertV2) {
-		c.doubt(SigConstraintsFailure, "the signature does not bind its certificate (signing-certificate-v2)")
+		c.doubt(SigConstraintsFailure, say("the signature does not bind its certificate (signing-certificate-v2)"))
 	}
 	c.evaluate(d)
 	c.chain = c.result.chain
@@ -385,7 +385,7 @@ func (d *document) trusted(c *candidate) bool {
 		return false
 	}
 	if c.placed && c.revision <= d.proofs.disorder {
-		c.doubt(TimestampOrderFailure, "timestamps over this signature contradict each other: an earlier one names a later time")
+		c.doubt(TimestampOrderFailure, say("timestamps over this signature contradict each other: an earlier one names a later time"))
 		return false
 	}
 	return true

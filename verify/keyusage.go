@@ -5,7 +5,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -16,7 +15,7 @@ import (
 var weakKeys = time.Date(2014, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // weakKey says why the key of a certificate was too weak at a time, or "".
-func weakKey(c *x509.Certificate, at time.Time) string {
+func weakKey(c *x509.Certificate, at time.Time) *phrase {
 	rsaBits, curveBits := 2048, 256
 	if at.Before(weakKeys) {
 		rsaBits, curveBits = 1024, 160
@@ -24,14 +23,14 @@ func weakKey(c *x509.Certificate, at time.Time) string {
 	switch k := c.PublicKey.(type) {
 	case *rsa.PublicKey:
 		if n := k.N.BitLen(); n < rsaBits {
-			return fmt.Sprintf("an RSA key of %d bits", n)
+			return say("an RSA key of %d bits", n)
 		}
 	case *ecdsa.PublicKey:
 		if n := k.Curve.Params().BitSize; n < curveBits {
-			return fmt.Sprintf("a key on a curve of %d bits", n)
+			return say("a key on a curve of %d bits", n)
 		}
 	}
-	return ""
+	return nil
 }
 
 // documentUses are the extended key usages with which verifiers accept a
@@ -47,48 +46,48 @@ var documentUses = []string{
 // signature or content commitment, or no key usage extension at all; and if
 // there are extended key usages, one of those for documents and people, not
 // only, say, for a web server.
-func signerUsage(c *x509.Certificate) string {
-	if why := mayIdentify(c); why != "" {
+func signerUsage(c *x509.Certificate) *phrase {
+	if why := mayIdentify(c); why != nil {
 		return why
 	}
 	if len(c.ExtKeyUsage)+len(c.UnknownExtKeyUsage) == 0 {
-		return ""
+		return nil
 	}
 	for _, use := range c.ExtKeyUsage {
 		switch use {
 		case x509.ExtKeyUsageAny, x509.ExtKeyUsageEmailProtection, x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageCodeSigning:
-			return ""
+			return nil
 		}
 	}
 	if slices.ContainsFunc(c.UnknownExtKeyUsage, func(use asn1.ObjectIdentifier) bool {
 		return slices.Contains(documentUses, use.String())
 	}) {
-		return ""
+		return nil
 	}
-	return "the extended key usages of the signing certificate are for something else than documents"
+	return say("the extended key usages of the signing certificate are for something else than documents")
 }
 
 // mayIdentify asks the key usage alone (RFC 5280, 4.2.1.3).
-func mayIdentify(c *x509.Certificate) string {
+func mayIdentify(c *x509.Certificate) *phrase {
 	if c.KeyUsage == 0 || c.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) != 0 {
-		return ""
+		return nil
 	}
-	return "the key usage of the signing certificate does not allow signatures"
+	return say("the key usage of the signing certificate does not allow signatures")
 }
 
 // stampUsage accepts certificates of timestamp authorities: RFC 3161, 2.3
 // wants id-kp-timeStamping alone and critical.
-func stampUsage(c *x509.Certificate) string {
-	if why := mayIdentify(c); why != "" {
+func stampUsage(c *x509.Certificate) *phrase {
+	if why := mayIdentify(c); why != nil {
 		return why
 	}
 	if len(c.ExtKeyUsage) != 1 || c.ExtKeyUsage[0] != x509.ExtKeyUsageTimeStamping || len(c.UnknownExtKeyUsage) != 0 {
-		return "the certificate of the timestamp authority is not for timestamps alone"
+		return say("the certificate of the timestamp authority is not for timestamps alone")
 	}
 	for _, e := range c.Extensions {
 		if e.Id.String() == oidExtKeyUsage && e.Critical {
-			return ""
+			return nil
 		}
 	}
-	return "the extended key usage of the timestamp authority is not critical"
+	return say("the extended key usage of the timestamp authority is not critical")
 }

@@ -11,8 +11,8 @@ func (c *candidate) level(d *document) {
 		c.Level = "pkcs7"
 		return
 	}
-	if why := c.notBaseline(); why != "" {
-		c.note("not PAdES baseline: " + why)
+	if why := c.notBaseline(); why != nil {
+		c.note(say("not PAdES baseline: %s", why))
 		return
 	}
 	switch {

@@ -25,7 +25,7 @@ type permissions struct {
 	certified bool        // by DocMDP
 	stated    bool        // a level was given
 	locks     []fieldLock
-	bad       string // what is wrong with them
+	bad       *phrase // what is wrong with them
 }
 
 // fieldLock is one FieldMDP or SigFieldLock.
@@ -39,7 +39,7 @@ func permissionsOf(f *pdf.File, sig pdf.Dict, field pdf.Ref) permissions {
 	p := permissions{level: formFilling}
 	refs, err := f.Array(sig["Reference"])
 	if err != nil || len(refs) > 32 {
-		p.bad = "the /Reference of the signature cannot be read"
+		p.bad = say("the /Reference of the signature cannot be read")
 		return p
 	}
 	for _, o := range refs {
@@ -54,7 +54,7 @@ func permissionsOf(f *pdf.File, sig pdf.Dict, field pdf.Ref) permissions {
 	}
 	lock, err := f.Dict(fd["Lock"])
 	if err != nil {
-		p.bad = "the /Lock of the signature field cannot be read"
+		p.bad = say("the /Lock of the signature field cannot be read")
 	}
 	if lock != nil {
 		p.lock(f, lock)
@@ -69,12 +69,12 @@ func permissionsOf(f *pdf.File, sig pdf.Dict, field pdf.Ref) permissions {
 func (p *permissions) reference(f *pdf.File, o pdf.Object) {
 	d, err := f.Dict(o)
 	if err != nil {
-		p.bad = "the /Reference of the signature cannot be read"
+		p.bad = say("the /Reference of the signature cannot be read")
 		return
 	}
 	params, err := f.Dict(d["TransformParams"])
 	if err != nil {
-		p.bad = "the transform parameters of the signature cannot be read"
+		p.bad = say("the transform parameters of the signature cannot be read")
 		return
 	}
 	switch method, _ := f.Name(d["TransformMethod"]); method {
@@ -114,7 +114,7 @@ func (p *permissions) lock(f *pdf.File, d pdf.Dict) {
 	l := fieldLock{action: action}
 	names, err := f.Array(d["Fields"])
 	if err != nil || len(names) > 100_000 {
-		p.bad = "the list of locked fields cannot be read"
+		p.bad = say("the list of locked fields cannot be read")
 		return
 	}
 	for _, o := range names {

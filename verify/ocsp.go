@@ -169,7 +169,7 @@ func responderAllowed(resp *ocsp.Response, issuer *x509.Certificate) bool {
 		c.KeyUsage != 0 && c.KeyUsage&x509.KeyUsageDigitalSignature == 0,
 		len(c.UnhandledCriticalExtensions) > 0,
 		at.Before(c.NotBefore) || at.After(c.NotAfter),
-		weakKey(c, at) != "":
+		weakKey(c, at) != nil:
 		return false
 	}
 	return true

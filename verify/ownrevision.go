@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/seed-574216e4/meterai/pdf"
@@ -31,12 +30,12 @@ type stamping struct {
 	*differ
 	mine    map[uint32]bool // the stamp's field, what is above and below it
 	widgets []uint32
-	list    []string // what is more than that
+	list    []*phrase // what is more than that
 }
 
 // ownRevision judges the revision as that of the stamp c; the step must have
 // been compared by the rules for all revisions before.
-func (c *differ) ownRevision(stamp *candidate) []string {
+func (c *differ) ownRevision(stamp *candidate) []*phrase {
 	s := &stamping{differ: c, mine: map[uint32]bool{}}
 	s.list = slices.Clone(c.step.reasons)
 	s.family(stamp.fieldRef)
@@ -65,8 +64,9 @@ func (c *differ) ownRevision(stamp *candidate) []string {
 }
 
 func (s *stamping) more(format string, args ...any) {
-	why := fmt.Sprintf(format, args...)
-	if len(s.list) < s.d.lim.Reasons && !slices.Contains(s.list, why) {
+	why := say(format, args...)
+	same := func(p *phrase) bool { return p.english == why.english }
+	if len(s.list) < s.d.lim.Reasons && !slices.ContainsFunc(s.list, same) {
 		s.list = append(s.list, why)
 	}
 }
@@ -146,22 +146,22 @@ func (s *stamping) replaced(ch *change) {
 			s.more("%s", s.describe(ch))
 		}
 	case n == s.new.CatalogRef().Number:
-		s.keys("the catalog's", was, now, "AcroForm", "Extensions", "Perms") // the last is judged with the catalog
+		s.keys(say("the catalog's"), was, now, "AcroForm", "Extensions", "Perms") // the last is judged with the catalog
 		s.direct(was["AcroForm"], now["AcroForm"])
 		s.extensions(was["Extensions"], now["Extensions"])
 	case n == form.Number:
-		s.keys("the form's", was, now, "Fields", "SigFlags")
+		s.keys(say("the form's"), was, now, "Fields", "SigFlags")
 	case was["Type"] == pdf.Name("Page"):
-		s.keys("the page's", was, now, "Annots", "Tabs") // the last is judged with the page
+		s.keys(say("the page's"), was, now, "Annots", "Tabs") // the last is judged with the page
 	case s.mine[n] && isField(was):
-		s.keys("the stamp field's", was, now, "V", "AP", "AS", "F", "M", "P", "Type", "Subtype")
+		s.keys(say("the stamp field's"), was, now, "V", "AP", "AS", "F", "M", "P", "Type", "Subtype")
 	default:
 		s.more("%s", s.describe(ch))
 	}
 }
 
 // keys refuses changes of all keys but some.
-func (s *stamping) keys(whose string, was, now pdf.Dict, but ...pdf.Name) {
+func (s *stamping) keys(whose *phrase, was, now pdf.Dict, but ...pdf.Name) {
 	for _, k := range sortedUnion(was, now) {
 		if !slices.Contains(but, k) && !equal(was[k], now[k]) {
 			s.more("%s /%s was changed", whose, cleanText(string(k)))
@@ -176,7 +176,7 @@ func (s *stamping) direct(old, new pdf.Object) {
 	}
 	was, _ := s.deref(s.old, old).(pdf.Dict)
 	now, _ := s.deref(s.new, new).(pdf.Dict)
-	s.keys("the form's", was, now, "Fields", "SigFlags")
+	s.keys(say("the form's"), was, now, "Fields", "SigFlags")
 }
 
 // extensions may only grow (ISO 32000-2, 7.12).
@@ -213,7 +213,7 @@ func (s *stamping) onePage() {
 
 // hides says that the stamp covers so much of its page that it shows what its
 // signer drew instead of what was sealed; "" for stamps of usual size.
-func (s *stamping) hides() string {
+func (s *stamping) hides() *phrase {
 	for _, n := range s.widgets {
 		w, ok := s.deref(s.new, s.refOf(n)).(pdf.Dict)
 		if !ok || !s.shows(w) {
@@ -227,10 +227,10 @@ func (s *stamping) hides() string {
 		seen := rect.Intersect(box)
 		covered := max(0, seen.Width()) * max(0, seen.Height())
 		if page := box.Width() * box.Height(); covered > usualStamp && covered > page/4 {
-			return fmt.Sprintf("the stamp covers %.0f %% of its page: what it hides, or shows instead, cannot be told", 100*covered/page)
+			return say("the stamp covers %.0f %% of its page: what it hides, or shows instead, cannot be told", 100*covered/page)
 		}
 	}
-	return ""
+	return nil
 }
 
 // pageBox is what is seen of the page that a widget stands on: /CropBox or else

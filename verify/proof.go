@@ -119,7 +119,7 @@ func (d *document) proveDocument(c *candidate) {
 	c.evaluate(d)
 	res := c.result
 	if d.disordered(c.token, res, c.since()) {
-		res.sub, res.why = TimestampOrderFailure, "the time of the timestamp is later than that of one over it"
+		res.sub, res.why = TimestampOrderFailure, say("the time of the timestamp is later than that of one over it")
 	}
 	if res.sub == "" && !d.outdated(c.outmoded(), d.provenFor(c)) {
 		c.chain = res.chain

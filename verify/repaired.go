@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/seed-574216e4/meterai/pdf"
@@ -36,7 +35,7 @@ type repaired struct {
 	sealed        *pdf.File // what a stamp made readable, its revision 0; else nil
 	sealedObjects []pdf.Change
 	stamped       []pdf.Change // what the stamp's revision changes of it
-	strays        []string     // what is wrong with the places that it names
+	strays        []*phrase    // what is wrong with the places that it names
 }
 
 // checkAgain judges by repair a document that a regular reading calls damaged
@@ -64,12 +63,12 @@ func (d *document) placeRepaired(c *candidate) bool {
 	}
 	for _, other := range d.list {
 		if rng, err := parseByteRange(other.dict["ByteRange"], d.size); err == nil && rng.end == d.size {
-			c.doubt(SigConstraintsFailure, "the document is damaged: what was added after this signature cannot be told")
+			c.doubt(SigConstraintsFailure, say("the document is damaged: what was added after this signature cannot be told"))
 			return true
 		}
 	}
 	c.Modification = ModificationFailed
-	c.fail(FormatFailure, fmt.Sprintf("the document is damaged and goes on after the signed bytes, at byte %d: what is there cannot be told", c.rng.end))
+	c.fail(FormatFailure, say("the document is damaged and goes on after the signed bytes, at byte %d: what is there cannot be told", c.rng.end))
 	return true
 }
 
@@ -97,7 +96,7 @@ func (d *document) collectUnreached(known map[placeKey]*candidate) error {
 		}
 		c := newCandidate(d.f, dict)
 		c.holder, c.direct, c.dups = ch.Ref, direct, dups
-		c.fail(FormatFailure, "no field of the document reaches this signature")
+		c.fail(FormatFailure, say("no field of the document reaches this signature"))
 		known[keyOf(ch.Ref, dict)] = c
 		if err := d.add(c); err != nil {
 			return err
@@ -108,29 +107,29 @@ func (d *document) collectUnreached(known map[placeKey]*candidate) error {
 
 // judgeRepaired says of a signature what its document's damage means for it.
 func (d *document) judgeRepaired(c *candidate) {
-	what := "the document is damaged (%s) and was read by repair: other readers may show something else"
 	how := d.damaged
 	if d.sealed != nil && c.placed && c.revision == 0 {
-		c.doubt(SigConstraintsFailure, "the document that was signed is damaged, and a later stamp listed its objects anew: readers may have shown something else before")
+		c.doubt(SigConstraintsFailure, say("the document that was signed is damaged, and a later stamp listed its objects anew: readers may have shown something else before"))
 	}
 	if d.sealed != nil && c.placed && c.revision <= 1 {
 		how = d.sealed.Repaired()
-		what = "the document was damaged (%s) when it was stamped: readers may have shown something else before"
+		c.note(say("the document was damaged (%s) when it was stamped: readers may have shown something else before", technical(how.Why)))
+	} else if how != nil {
+		c.note(say("the document is damaged (%s) and was read by repair: other readers may show something else", technical(how.Why)))
 	}
 	if how == nil {
 		return
 	}
-	c.note(fmt.Sprintf(what, how.Why))
 	differ := how.Ambiguities
 	if d.damaged == nil { // the stamp's table leaves out what could not be read
 		differ = slices.Concat(differ, how.Lost, how.Disputed)
 	} else {
 		for _, why := range slices.Concat(how.Lost, how.Disputed) {
-			c.note(why)
+			c.note(say("%s", technical(why)))
 		}
 	}
 	for _, why := range differ {
-		c.doubt(SigConstraintsFailure, "readers that repair the document differ: "+why)
+		c.doubt(SigConstraintsFailure, say("readers that repair the document differ: %s", technical(why)))
 	}
 }
 
@@ -230,7 +229,7 @@ func (d *document) restamped(was, now pdf.Change) {
 	d.stamped = append(d.stamped, now)
 	holder := now.Compressed && d.holds(now.Stream)
 	if !now.Free && (now.Compressed && holder || !now.Compressed && now.Offset < d.revs[0].End) {
-		d.strays = append(d.strays, fmt.Sprintf("object %d was given another place in the sealed document than a repair finds", now.Ref.Number))
+		d.strays = append(d.strays, say("object %d was given another place in the sealed document than a repair finds", now.Ref.Number))
 	}
 }
 
@@ -255,13 +254,21 @@ func (d *document) changed(i int) ([]pdf.Change, error) {
 
 // oddities is what readers take differently in revision i; see pdf.File.Oddities.
 // Those of what was sealed are told with the stamp.
-func (d *document) oddities(i int) ([]string, error) {
-	switch {
-	case d.sealed == nil:
-		return d.f.Oddities(i)
-	case i == 1:
-		odd, err := d.f.Oddities(0)
-		return append(odd, d.strays...), err
+func (d *document) oddities(i int) ([]*phrase, error) {
+	k := i
+	if d.sealed != nil {
+		k--
 	}
-	return d.f.Oddities(i - 1)
+	odd, err := d.f.Oddities(k)
+	if err != nil {
+		return nil, err
+	}
+	var out []*phrase
+	for _, what := range odd {
+		out = append(out, technical(cleanText(what)))
+	}
+	if d.sealed != nil && i == 1 {
+		out = append(out, d.strays...)
+	}
+	return out, nil
 }

@@ -20,8 +20,10 @@ type Report struct {
 	Modification Modification `json:"modification"`
 	// Signatures are in order of revision, document timestamps included.
 	Signatures []Signature `json:"signatures"`
-	// Reasons are about the file as a whole; most files have none.
+	// Reasons are about the file as a whole, in English; most files have none.
 	Reasons []string `json:"reasons,omitempty"`
+
+	said []*phrase // Reasons, for [Report.TextIn]
 }
 
 // Signature is the answer for one signature or document timestamp.
@@ -52,10 +54,12 @@ type Signature struct {
 	Timestamp *time.Time `json:"timestamp"`
 	// Algorithm is the signature algorithm, such as "ECDSA-SHA256".
 	Algorithm string `json:"algorithm"`
-	// Reasons say, in words, what was found, the gravest first.
+	// Reasons say, in English words, what was found, the gravest first.
 	Reasons []string `json:"reasons"`
 	// Stamp is set when the signature carries or claims to be a stamp.
 	Stamp *Stamp `json:"stamp"`
+
+	said []*phrase // Reasons, for [Report.TextIn]
 }
 
 // Stamp is what the seal in a signature says, or of a stamp of an older kind its
@@ -127,12 +131,18 @@ func (r *Report) conclude() {
 	}
 }
 
+// because adds reasons about the file as a whole.
+func (r *Report) because(why ...*phrase) {
+	r.said, r.Reasons = append(r.said, why...), append(r.Reasons, english(why)...)
+}
+
 // fail makes the signature TOTAL-FAILED and puts the reason before those
 // found earlier; the first failure keeps its sub-indication.
-func (s *Signature) fail(sub SubIndication, reason string) {
+func (s *Signature) fail(sub SubIndication, reason *phrase) {
 	if s.Indication != TotalFailed {
 		s.Indication, s.SubIndication = TotalFailed, sub
-		s.Reasons = append([]string{clean(reason)}, s.Reasons...)
+		s.said = append([]*phrase{reason}, s.said...)
+		s.Reasons = append([]string{clean(reason.String())}, s.Reasons...)
 		return
 	}
 	s.note(reason)
@@ -140,7 +150,7 @@ func (s *Signature) fail(sub SubIndication, reason string) {
 
 // doubt makes a signature that has not failed INDETERMINATE; the first doubt
 // keeps its sub-indication.
-func (s *Signature) doubt(sub SubIndication, reason string) {
+func (s *Signature) doubt(sub SubIndication, reason *phrase) {
 	if s.Indication != TotalFailed && s.Indication != Indeterminate {
 		s.Indication, s.SubIndication = Indeterminate, sub
 	}
@@ -148,8 +158,8 @@ func (s *Signature) doubt(sub SubIndication, reason string) {
 }
 
 // note adds a reason that changes nothing.
-func (s *Signature) note(reason string) {
-	s.Reasons = append(s.Reasons, clean(reason))
+func (s *Signature) note(reason *phrase) {
+	s.said, s.Reasons = append(s.said, reason), append(s.Reasons, clean(reason.String()))
 }
 
 // failed tells whether a check has already failed the signature.
@@ -161,7 +171,8 @@ func (s *Signature) trim(limit int) {
 		s.Reasons = []string{}
 	}
 	if len(s.Reasons) > limit {
-		s.Reasons = append(s.Reasons[:limit:limit], "further reasons are left out")
+		s.Reasons, s.said = s.Reasons[:limit:limit], s.said[:limit:limit]
+		s.note(say("further reasons are left out"))
 	}
 }
 

@@ -20,18 +20,18 @@ type certStatus struct {
 	ends                 time.Time // of a revocation after the time asked for; zero without one
 }
 
-func (s certStatus) note() string {
+func (s certStatus) note() *phrase {
 	switch {
 	case s.unproven:
-		return " (of what there is nothing proves that it was there while its issuer could be relied on)"
+		return say(" (of what there is nothing proves that it was there while its issuer could be relied on)")
 	case s.late:
-		return " (what there is was made after it expired, when issuers drop their entries)"
+		return say(" (what there is was made after it expired, when issuers drop their entries)")
 	case s.stale:
-		return " (what there is is out of date)"
+		return say(" (what there is is out of date)")
 	case s.unusable:
-		return " (what there is does not apply or is not signed by the issuer)"
+		return say(" (what there is does not apply or is not signed by the issuer)")
 	}
-	return ""
+	return nil
 }
 
 // An inquiry is about the revocation of a certificate.

@@ -5,9 +5,10 @@ import (
 	"crypto"
 	_ "crypto/sha256" // the digest of the seal
 	"encoding/hex"
-	"fmt"
 	"io"
 	"time"
+
+	"golang.org/x/text/language"
 
 	"github.com/seed-574216e4/meterai/sign/cms"
 	"github.com/seed-574216e4/meterai/sign/seal"
@@ -25,7 +26,7 @@ type SealReport struct {
 	// Genuine is true when a trusted, unrevoked key made the seal and no list or
 	// ledger contradicts. It says nothing about the paper the seal was found on.
 	Genuine bool `json:"genuine"`
-	// Statement is one sentence for people, with what to compare.
+	// Statement is one English sentence for people, with what to compare.
 	Statement string `json:"statement"`
 	// Serial has 22 characters; empty when the text is no seal.
 	Serial   string     `json:"serial"`
@@ -43,6 +44,9 @@ type SealReport struct {
 	// none was given that speaks of it.
 	Status  SerialStatus `json:"status,omitempty"`
 	Reasons []string     `json:"reasons"`
+
+	said      []*phrase // Reasons and Statement, for TextIn
+	statement *phrase
 }
 
 // ExitCode returns the exit code of a command that prints the report, as
@@ -75,7 +79,7 @@ func SealForDocument(ctx context.Context, text string, r io.ReaderAt, size int64
 		return report, err
 	}
 	if s.DocumentLength > size {
-		report.fail(HashFailure, fmt.Sprintf("the seal is of a document of %d bytes; this one has %d", s.DocumentLength, size))
+		report.fail(HashFailure, say("the seal is of a document of %d bytes; this one has %d", s.DocumentLength, size))
 		return report, nil
 	}
 	job := &digestJob{alg: cms.Digest(crypto.SHA256), gapStart: s.DocumentLength, gapEnd: s.DocumentLength, end: s.DocumentLength}
@@ -85,28 +89,30 @@ func SealForDocument(ctx context.Context, text string, r io.ReaderAt, size int64
 	report.DocumentBound = [32]byte(job.sum) == s.DocumentDigest
 	switch {
 	case !report.DocumentBound:
-		report.fail(HashFailure, "the seal belongs to another document")
+		report.fail(HashFailure, say("the seal belongs to another document"))
 	case !report.Genuine:
 	case s.DocumentLength < size:
-		report.Reasons = append(report.Reasons, "the file goes on after the bytes that the seal names: verify the file itself")
-		report.Statement += fmt.Sprintf("; the first %d bytes of this file are that document", s.DocumentLength)
+		report.because(say("the file goes on after the bytes that the seal names: verify the file itself"))
+		report.state(join("; ", report.statement, say("the first %d bytes of this file are that document", s.DocumentLength)))
 	default:
 		report.Indication, report.SubIndication = TotalPassed, ""
-		report.Reasons = report.Reasons[:len(report.Reasons)-1] // the last is that nothing was compared
-		report.Statement += "; this file is that document"
+		last := len(report.Reasons) - 1 // is that nothing was compared
+		report.Reasons, report.said = report.Reasons[:last], report.said[:last]
+		report.state(join("; ", report.statement, say("this file is that document")))
 	}
 	return report, nil
 }
 
 func judgeSeal(ctx context.Context, text string, opt *Options) (*SealReport, *seal.Seal, error) {
-	r := &SealReport{Indication: TotalFailed, SubIndication: FormatFailure, Reasons: []string{}, Statement: "this text is not a seal"}
+	r := &SealReport{Indication: TotalFailed, SubIndication: FormatFailure, Reasons: []string{}}
+	r.state(say("this text is not a seal"))
 	if len(text) > sealTextLimit {
-		r.Reasons = append(r.Reasons, fmt.Sprintf("longer than %d bytes", sealTextLimit))
+		r.because(say("longer than %d bytes", sealTextLimit))
 		return r, nil, nil
 	}
 	s, _, err := seal.ParseText(text)
 	if err != nil {
-		r.Reasons = append(r.Reasons, clean(err.Error()))
+		r.because(bare(say("it cannot be read: %s", err), err.Error()))
 		return r, nil, nil
 	}
 	r.fill(s)
@@ -124,33 +130,37 @@ func judgeSeal(ctx context.Context, text string, opt *Options) (*SealReport, *se
 // conclude takes what is known of the seal into the report.
 func (r *SealReport) conclude(s *seal.Seal, v *sealVerdict) {
 	r.Indication, r.SubIndication, r.Status = v.ind, v.sub, v.status
-	for _, why := range append([]string{v.why}, v.notes...) {
-		if why != "" {
-			r.Reasons = append(r.Reasons, clean(why))
-		}
-	}
+	r.because(phrases(append([]*phrase{v.why}, v.notes...)...)...)
 	if v.entry != nil {
 		r.Currency = v.entry.Currency
 	}
 	if v.ind != TotalPassed {
-		r.Statement = "not proved to be a genuine seal"
+		r.state(say("not proved to be a genuine seal"))
 		if v.trust {
-			r.Statement = "a trusted key made this seal of " + s.Serial.String() + ", but " + clean(v.why)
+			r.state(say("a trusted key made this seal of %s, but %s", s.Serial.String(), v.why))
 		}
 		return
 	}
 	r.Genuine = true
 	r.Indication, r.SubIndication = Indeterminate, SignedDataNotFound
-	r.Reasons = append(r.Reasons, "a printed seal can be photocopied: compare the document")
-	r.Statement = fmt.Sprintf("genuine %s of %s, value %s %d, issued %s, for a document of %d bytes; compare",
-		sealWord(s), s.Serial, r.Currency, s.Value, s.Issued.UTC().Format(time.RFC3339), s.DocumentLength)
+	r.because(say("a printed seal can be photocopied: compare the document"))
+	r.state(say("genuine %s of %s, value %s %d, issued %s, for a document of %d bytes; compare",
+		sealWord(s), s.Serial.String(), r.Currency, s.Value, s.Issued.UTC().Format(time.RFC3339), s.DocumentLength))
 }
 
-func sealWord(s *seal.Seal) string {
+func sealWord(s *seal.Seal) *phrase {
 	if s.Specimen {
-		return "SPECIMEN seal"
+		return say("SPECIMEN seal")
 	}
-	return "seal"
+	return say("seal")
+}
+
+// state sets the statement.
+func (r *SealReport) state(p *phrase) { r.statement, r.Statement = p, clean(p.String()) }
+
+// because adds reasons.
+func (r *SealReport) because(why ...*phrase) {
+	r.said, r.Reasons = append(r.said, why...), append(r.Reasons, english(why)...)
 }
 
 func (r *SealReport) fill(s *seal.Seal) {
@@ -158,24 +168,25 @@ func (r *SealReport) fill(s *seal.Seal) {
 	r.DocumentLength, r.DocumentDigest = s.DocumentLength, hex.EncodeToString(s.DocumentDigest[:])
 }
 
-func (r *SealReport) fail(sub SubIndication, why string) {
+func (r *SealReport) fail(sub SubIndication, why *phrase) {
 	r.Indication, r.SubIndication = TotalFailed, sub
-	r.Reasons = append([]string{why}, r.Reasons...)
-	r.Statement = "this seal is not for this document: " + why
+	r.said, r.Reasons = append([]*phrase{why}, r.said...), append([]string{clean(why.String())}, r.Reasons...)
+	r.state(say("this seal is not for this document: %s", why))
 }
 
 // Text returns the report for people, in English.
-func (r *SealReport) Text() string {
-	s := string(r.Indication)
-	if r.SubIndication != "" {
-		s += " (" + string(r.SubIndication) + ")"
-	}
-	s += ": " + clean(r.Statement) + "\n"
+func (r *SealReport) Text() string { return r.text(&speaker{}) }
+
+// TextIn is [SealReport.Text] in a language, as [Report.TextIn] is [Report.Text].
+func (r *SealReport) TextIn(tag language.Tag) string { return r.text(speakerOf(tag)) }
+
+func (r *SealReport) text(in *speaker) string {
+	s := r.Indication.with(r.SubIndication) + ": " + in.line(r.statement, r.Statement) + "\n"
 	if r.Status != "" {
-		s += "  serial: " + r.Status.text() + "\n"
+		s += "  " + in.clean(say("serial: %s", r.Status.words())) + "\n"
 	}
-	for _, reason := range r.Reasons {
-		s += "  - " + clean(reason) + "\n"
+	for _, reason := range in.lines(r.said, r.Reasons) {
+		s += "  - " + reason + "\n"
 	}
 	return s
 }

@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/seed-574216e4/meterai/serial"
@@ -40,15 +39,15 @@ const (
 )
 
 // fail makes the verdict TOTAL-FAILED; what was found before becomes a note.
-func (v *sealVerdict) fail(status SerialStatus, sub SubIndication, why string) {
-	if v.why != "" {
+func (v *sealVerdict) fail(status SerialStatus, sub SubIndication, why *phrase) {
+	if v.why != nil {
 		v.notes = append(v.notes, v.why)
 	}
 	v.ind, v.sub, v.why, v.status = TotalFailed, sub, why, status
 }
 
 // doubt makes a verdict that was good INDETERMINATE.
-func (v *sealVerdict) doubt(sub SubIndication, why string) {
+func (v *sealVerdict) doubt(sub SubIndication, why *phrase) {
 	if v.ind != TotalPassed {
 		v.notes = append(v.notes, why)
 		return
@@ -73,7 +72,7 @@ func (o *Options) judgeSeal(ctx context.Context, s *seal.Seal, proven time.Time,
 	}
 	v.settle(q)
 	if o.RequireStatus && v.entry != nil && ask && !o.IntegrityOnly && v.status == "" {
-		v.doubt(TryLater, "no current list and no ledger says what became of the serial")
+		v.doubt(TryLater, say("no current list and no ledger says what became of the serial"))
 	}
 	return v, nil
 }
@@ -84,23 +83,22 @@ func (v *sealVerdict) settle(q *sealInquiry) {
 	if !v.gone.known {
 		return
 	}
-	since := ""
+	why := say("the seal key is revoked, by %s", v.gone.by)
 	if !v.gone.at.IsZero() {
-		since = " since " + v.gone.at.UTC().Format(time.RFC3339)
+		why = say("the seal key is revoked since %s, by %s", v.gone.at.UTC().Format(time.RFC3339), v.gone.by)
 	}
-	why := "the seal key is revoked" + since + ", by " + v.gone.by
 	switch {
 	case v.entry == nil:
 	case !q.proven.IsZero() && q.proven.Before(v.gone.at):
-		v.notes = append(v.notes, why+", but the seal is proved to have existed at "+q.proven.UTC().Format(time.RFC3339))
+		v.notes = append(v.notes, say("%s, but the seal is proved to have existed at %s", why, q.proven.UTC().Format(time.RFC3339)))
 	case v.status == StatusStamped:
-		v.notes = append(v.notes, why+", but the ledger says that this serial was stamped on this document")
+		v.notes = append(v.notes, say("%s, but the ledger says that this serial was stamped on this document", why))
 	case q.proven.IsZero():
 		v.trust = false
-		v.doubt(RevokedNoPOE, why+": nothing but the seal itself says that it is older, so only the issuer's ledger can tell")
+		v.doubt(RevokedNoPOE, say("%s: nothing but the seal itself says that it is older, so only the issuer's ledger can tell", why))
 	default:
 		v.trust = false
-		v.doubt(RevokedNoPOE, why+": the seal is proved to have existed only at "+q.proven.UTC().Format(time.RFC3339)+", so only the issuer's ledger can tell")
+		v.doubt(RevokedNoPOE, say("%s: the seal is proved to have existed only at %s, so only the issuer's ledger can tell", why, q.proven.UTC().Format(time.RFC3339)))
 	}
 }
 
@@ -111,12 +109,12 @@ func (o *Options) listed(s *seal.Seal, v *sealVerdict) {
 		if l == nil || !l.speaksOf(s) {
 			continue
 		}
-		name := fmt.Sprintf("published list %d of %s", l.Number, l.Issued.UTC().Format(time.RFC3339))
+		name := say("published list %d of %s", l.Number, l.Issued.UTC().Format(time.RFC3339))
 		if v.status != StatusVoid && l.Void(s.Serial) {
-			v.fail(StatusVoid, Revoked, "the serial is void: "+name+" names it")
+			v.fail(StatusVoid, Revoked, say("the serial is void: %s names it", name))
 		}
 		if r, ok := l.revocation(v.key); ok {
-			v.gone.note(r.At, name+" ("+r.Reason.String()+")")
+			v.gone.note(r.At, say("%s (%s)", name, r.Reason.words()))
 		}
 		if newest == nil || l.NextUpdate.After(newest.NextUpdate) {
 			newest = l
@@ -127,7 +125,7 @@ func (o *Options) listed(s *seal.Seal, v *sealVerdict) {
 	case newest.Current(o.Time):
 		v.status = StatusNotListed
 	default:
-		v.notes = append(v.notes, fmt.Sprintf("the published list %d is stale: the next one was due at %s, so serials may be void that it does not name",
+		v.notes = append(v.notes, say("the published list %d is stale: the next one was due at %s, so serials may be void that it does not name",
 			newest.Number, newest.NextUpdate.UTC().Format(time.RFC3339)))
 	}
 }
@@ -140,45 +138,53 @@ func (o *Options) ask(ctx context.Context, s *seal.Seal, v *sealVerdict) {
 	}
 	r, err := o.Ledger.Lookup(ctx, s.Serial)
 	if err == nil && r.Number != s.Serial {
-		err = errors.New("it answered about another serial")
+		err = say("it answered about another serial")
 	}
 	switch {
 	case errors.Is(err, serial.ErrNotFound):
 		v.status = StatusUnknown
-		v.doubt(SigConstraintsFailure, "the ledger knows no such serial: it was not issued, or by another ledger")
+		v.doubt(SigConstraintsFailure, say("the ledger knows no such serial: it was not issued, or by another ledger"))
 		return
 	case err != nil:
 		v.status = StatusUnavailable
-		v.doubt(TryLater, "the ledger could not be asked: "+err.Error())
+		v.doubt(TryLater, say("the ledger could not be asked: %s", err))
 		return
 	}
-	note := ""
+	var note *phrase
 	if r.Note != "" {
-		note = " (" + cleanText(r.Note) + ")"
+		note = say(" (%s)", cleanText(r.Note))
 	}
 	switch r.State {
 	case serial.Stamped:
 		o.compareLedger(s, &r, v)
 	case serial.Void:
-		v.fail(StatusVoid, Revoked, "the serial is void, says the ledger"+note)
+		v.fail(StatusVoid, Revoked, say("the serial is void, says the ledger%s", note))
 	case serial.Released:
-		v.fail(StatusReleased, Revoked, "the serial was released before anything was signed, says the ledger"+note)
+		v.fail(StatusReleased, Revoked, say("the serial was released before anything was signed, says the ledger%s", note))
 	case serial.Reserved, serial.Signing:
 		v.status = StatusNotStamped
-		v.doubt(TryLater, "the serial was issued and is not stamped, says the ledger: it is "+r.State.String())
+		v.doubt(TryLater, say("the serial was issued and is not stamped, says the ledger: it is %s", stateWords(r.State)))
 	default:
 		v.status = StatusUnavailable
-		v.doubt(TryLater, "the ledger could not be asked: its answer has no known state")
+		v.doubt(TryLater, say("the ledger could not be asked: its answer has no known state"))
 	}
+}
+
+// stateWords names the state of a serial that is on its way to a stamp.
+func stateWords(s serial.State) *phrase {
+	if s == serial.Reserved {
+		return say("RESERVED")
+	}
+	return say("SIGNING")
 }
 
 // compareLedger holds a seal against what was stamped.
 func (o *Options) compareLedger(s *seal.Seal, r *serial.Reservation, v *sealVerdict) {
 	switch {
 	case r.Request.Digest != s.DocumentDigest || r.Request.Length != s.DocumentLength:
-		v.fail(StatusOther, HashFailure, "the serial was stamped on another document, says the ledger")
+		v.fail(StatusOther, HashFailure, say("the serial was stamped on another document, says the ledger"))
 	case r.Request.Value != s.Value:
-		v.fail(StatusOther, FormatFailure, fmt.Sprintf("the serial was stamped with the value %d, says the ledger, and the seal says %d", r.Request.Value, s.Value))
+		v.fail(StatusOther, FormatFailure, say("the serial was stamped with the value %d, says the ledger, and the seal says %d", r.Request.Value, s.Value))
 	default:
 		v.status = StatusStamped
 	}
@@ -191,10 +197,10 @@ func (d *document) consult(ctx context.Context) error {
 		if c.claim == nil || c.claim.seal == nil {
 			return
 		}
-		ask := c.claim.why == "" && c.claim.bound() && c.intact
+		ask := c.claim.why == nil && c.claim.bound() && c.intact
 		v, err := d.opt.judgeSeal(ctx, c.claim.seal, c.poe, ask)
 		if err != nil {
-			v = sealVerdict{ind: Indeterminate, sub: NoCertificateChainFound, why: "the seal trust list cannot be used"}
+			v = sealVerdict{ind: Indeterminate, sub: NoCertificateChainFound, why: say("the seal trust list cannot be used")}
 		}
 		c.claim.verdict = v
 	})

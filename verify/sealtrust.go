@@ -212,8 +212,8 @@ type sealVerdict struct {
 	certs  map[[sha256.Size]byte]bool
 	ind    Indication // TOTAL-PASSED: the seal is genuine
 	sub    SubIndication
-	why    string
-	notes  []string // more to say, which changes nothing
+	why    *phrase
+	notes  []*phrase // more to say, which changes nothing
 	key    [sha256.Size]byte
 	gone   revocation
 	trust  bool // the key may be relied on, whatever became of the serial
@@ -224,11 +224,11 @@ type sealVerdict struct {
 type revocation struct {
 	known bool
 	at    time.Time // zero: it is not known since when
-	by    string    // who says so
+	by    *phrase   // who says so
 }
 
 // note takes a revocation if it is earlier than what is known.
-func (r *revocation) note(at time.Time, by string) {
+func (r *revocation) note(at time.Time, by *phrase) {
 	if !r.known || at.Before(r.at) {
 		r.known, r.at, r.by = true, at, by
 	}
@@ -239,9 +239,9 @@ func (r *revocation) note(at time.Time, by string) {
 // That the key is revoked stands in the verdict and is judged by [sealVerdict.settle].
 func (t *SealTrust) judge(s *seal.Seal, q *sealInquiry) (sealVerdict, error) {
 	unknown := sealVerdict{ind: Indeterminate, sub: NoCertificateChainFound,
-		why: fmt.Sprintf("the seal key %x is not on the seal trust list", s.KeyID)}
+		why: say("the seal key %x is not on the seal trust list", s.KeyID)}
 	if t == nil {
-		unknown.why = "no seal trust list was given, so the seal proves nothing"
+		unknown.why = say("no seal trust list was given, so the seal proves nothing")
 		return unknown, nil
 	}
 	keys, err := t.prepared()
@@ -256,12 +256,12 @@ func (t *SealTrust) judge(s *seal.Seal, q *sealInquiry) (sealVerdict, error) {
 		if !keys[i].key.Matches(s) {
 			continue
 		}
-		v := sealVerdict{ind: TotalFailed, sub: SigCryptoFailure, why: "the seal's own signature does not verify with the key it names"}
+		v := sealVerdict{ind: TotalFailed, sub: SigCryptoFailure, why: say("the seal's own signature does not verify with the key it names")}
 		if tried.verify(s, keys[i].key) {
 			v = t.Entries[i].judge(s, q)
 			v.key = keys[i].key.Hash()
 			if t.Entries[i].revoked() {
-				gone.note(t.Entries[i].RevokedAt, "the seal trust list")
+				gone.note(t.Entries[i].RevokedAt, say("the seal trust list"))
 			}
 			if v.ind == TotalPassed {
 				maps.Copy(carriers, keys[i].certs)
@@ -294,18 +294,18 @@ func (e *SealTrustEntry) revoked() bool { return e.Revoked || !e.RevokedAt.IsZer
 func (v sealVerdict) better(o sealVerdict) bool { return v.ind.rank() < o.ind.rank() }
 
 func (e *SealTrustEntry) judge(s *seal.Seal, q *sealInquiry) sealVerdict {
-	fail := func(why string) sealVerdict {
+	fail := func(why *phrase) sealVerdict {
 		return sealVerdict{ind: TotalFailed, sub: FormatFailure, why: why}
 	}
 	switch {
 	case s.Specimen && !e.Specimen:
-		return fail("a SPECIMEN seal is never verified by a production key")
+		return fail(say("a SPECIMEN seal is never verified by a production key"))
 	case !s.Specimen && e.Specimen:
-		return fail("a production seal is never verified by a specimen key")
+		return fail(say("a production seal is never verified by a specimen key"))
 	case !slices.Contains(e.Issuers, s.Serial.Issuer()):
-		return fail("the seal key may not seal serials of issuer " + s.Serial.Issuer())
+		return fail(say("the seal key may not seal serials of issuer %s", s.Serial.Issuer()))
 	case !slices.Contains(e.Epochs, string(s.Serial.Epoch())):
-		return fail("the seal key may not seal serials of key epoch " + string(s.Serial.Epoch()))
+		return fail(say("the seal key may not seal serials of key epoch %s", string(s.Serial.Epoch())))
 	}
 	v := sealVerdict{entry: e, ind: TotalPassed}
 	v.sub, v.why = e.outOfTime(s, q)
@@ -314,8 +314,8 @@ func (e *SealTrustEntry) judge(s *seal.Seal, q *sealInquiry) sealVerdict {
 	}
 	if v.sub == "" && !e.NotAfter.IsZero() && q.proven.After(e.NotAfter) {
 		// A timestamp that came later says no less than none at all.
-		v.notes = append(v.notes, "the seal is proved to have existed only after its key had expired at "+e.NotAfter.UTC().Format(time.RFC3339)+
-			"; that it is older only the seal itself claims")
+		v.notes = append(v.notes, say("the seal is proved to have existed only after its key had expired at %s; that it is older only the seal itself claims",
+			e.NotAfter.UTC().Format(time.RFC3339)))
 	}
 	return v
 }
@@ -323,22 +323,22 @@ func (e *SealTrustEntry) judge(s *seal.Seal, q *sealInquiry) sealVerdict {
 // outOfTime holds the times of a seal against the validity of its key: the time
 // at which the seal is proved to have existed, and where nothing is proved the
 // time that it claims. What it claims must be possible in any case.
-func (e *SealTrustEntry) outOfTime(s *seal.Seal, q *sealInquiry) (SubIndication, string) {
+func (e *SealTrustEntry) outOfTime(s *seal.Seal, q *sealInquiry) (SubIndication, *phrase) {
 	ended := func(t time.Time) bool { return !e.NotAfter.IsZero() && t.After(e.NotAfter) }
-	proven := "the seal is proved to have existed at " + q.proven.UTC().Format(time.RFC3339)
+	proven := q.proven.UTC().Format(time.RFC3339)
 	switch {
 	case s.Issued.Before(e.NotBefore), ended(s.Issued):
-		return OutOfBoundsNoPOE, "the seal was issued, by the time that it claims, outside the validity of its key"
+		return OutOfBoundsNoPOE, say("the seal was issued, by the time that it claims, outside the validity of its key")
 	case s.Issued.After(q.now.Add(q.skew)):
-		return OutOfBoundsNoPOE, "the seal claims to be issued after the time of checking"
+		return OutOfBoundsNoPOE, say("the seal claims to be issued after the time of checking")
 	case q.proven.IsZero():
-		return "", ""
+		return "", nil
 	case s.Issued.After(q.proven.Add(q.skew)):
-		return TimestampOrderFailure, proven + ", before the time that it claims"
+		return TimestampOrderFailure, say("the seal is proved to have existed at %s, before the time that it claims", proven)
 	case q.proven.Before(e.NotBefore):
-		return NotYetValid, proven + ", before its key was valid"
+		return NotYetValid, say("the seal is proved to have existed at %s, before its key was valid", proven)
 	}
-	return "", ""
+	return "", nil
 }
 
 // serialOf reads a serial number, if the text is one.

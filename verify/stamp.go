@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
-	"fmt"
 	"strings"
 	"time"
 
@@ -26,16 +25,16 @@ const (
 type stampClaim struct {
 	seal     *seal.Seal // nil when missing or not readable
 	raw      []byte     // its encoding
-	why      string     // what is inconsistent; empty: nothing so far
+	why      *phrase    // what is inconsistent; empty: nothing so far
 	sub      SubIndication
 	job      *digestJob // over the bytes before stamping
 	number   serial.Number
-	boundary bool     // the revision begins at the seal's length
-	changes  []string // what its revision does to the document beyond stamping it
-	unclear  string   // what about that could not be told
-	carries  bool     // the signature has a seal, readable or not
+	boundary bool      // the revision begins at the seal's length
+	changes  []*phrase // what its revision does to the document beyond stamping it
+	unclear  *phrase   // what about that could not be told
+	carries  bool      // the signature has a seal, readable or not
 	verdict  sealVerdict
-	hides    string // that it covers too much of its page
+	hides    *phrase // that it covers too much of its page
 }
 
 // bound tells whether the bytes before the stamp's revision are those that the seal
@@ -44,8 +43,8 @@ func (s *stampClaim) bound() bool {
 	return s.boundary && s.job.sum != nil && bytes.Equal(s.job.sum, s.seal.DocumentDigest[:])
 }
 
-func (s *stampClaim) inconsistent(sub SubIndication, why string) {
-	if s.why == "" {
+func (s *stampClaim) inconsistent(sub SubIndication, why *phrase) {
+	if s.why == nil {
 		s.sub, s.why = sub, why
 	}
 }
@@ -62,20 +61,20 @@ func (d *document) claimOf(c *candidate) *stampClaim {
 		if claim.number, claims = claimedSerial(c.name, c.reason); !claims {
 			return nil
 		}
-		claim.inconsistent(FormatFailure, "the signature calls itself a stamp but carries no seal")
+		claim.inconsistent(FormatFailure, say("the signature calls itself a stamp but carries no seal"))
 		return claim
 	}
 	s, err := parseEmbedded(raw)
 	if err != nil {
-		claim.inconsistent(FormatFailure, "the seal in the signature cannot be read: "+err.Error())
+		claim.inconsistent(FormatFailure, say("the seal in the signature cannot be read: %s", err))
 		return claim
 	}
 	claim.seal, claim.raw, claim.number = s, []byte(raw.(pdf.String)), s.Serial
 	if fieldClaims && inField != s.Serial || strings.HasPrefix(lastName(c.name), stampPrefix) && !fieldClaims {
-		claim.inconsistent(FormatFailure, "the field's name gives another serial than the seal "+s.Serial.String())
+		claim.inconsistent(FormatFailure, say("the field's name gives another serial than the seal %s", s.Serial.String()))
 	}
 	if !reasonClaims || inReason != s.Serial {
-		claim.inconsistent(FormatFailure, "the reason of the signature does not give the serial of the seal "+s.Serial.String())
+		claim.inconsistent(FormatFailure, say("the reason of the signature does not give the serial of the seal %s", s.Serial.String()))
 	}
 	d.bind(c, claim)
 	return claim
@@ -92,7 +91,7 @@ func (d *document) claims() []*digestJob {
 			continue
 		}
 		if seen[c.claim.number] {
-			c.claim.inconsistent(FormatFailure, "the serial "+c.claim.number.String()+" was used before in this document")
+			c.claim.inconsistent(FormatFailure, say("the serial %s was used before in this document", c.claim.number.String()))
 		}
 		seen[c.claim.number] = true
 		if c.claim.job != nil {
@@ -105,7 +104,7 @@ func (d *document) claims() []*digestJob {
 func parseEmbedded(o pdf.Object) (*seal.Seal, error) {
 	raw, ok := o.(pdf.String)
 	if !ok {
-		return nil, fmt.Errorf("/%s is not a direct string", sealKey)
+		return nil, say("/%s is not a direct string", sealKey)
 	}
 	return seal.Parse([]byte(raw))
 }
@@ -166,36 +165,35 @@ func claimedSerial(name, reason string) (serial.Number, bool) {
 // seal says that the document ends: all its objects at or after that byte, all
 // earlier revisions before it, nothing but white space in between.
 func (d *document) bind(c *candidate, claim *stampClaim) {
-	const other = "the seal belongs to another document: "
 	length := claim.seal.DocumentLength
 	if !c.placed {
-		claim.inconsistent(FormatFailure, "the seal cannot be bound: the signature covers no revision")
+		claim.inconsistent(FormatFailure, say("the seal cannot be bound: the signature covers no revision"))
 		return
 	}
 	if c.revision == 0 {
-		claim.inconsistent(HashFailure, other+"the signature is part of the first revision")
+		claim.inconsistent(HashFailure, say("the seal belongs to another document: the signature is part of the first revision"))
 		return
 	}
 	prev, own := d.revs[c.revision-1], d.revs[c.revision]
 	first, err := d.firstObject(c.revision)
 	if err != nil {
-		claim.inconsistent(FormatFailure, "the revision of the stamp cannot be read: "+err.Error())
+		claim.inconsistent(FormatFailure, say("the revision of the stamp cannot be read: %s", err))
 		return
 	}
 	if length > first || length > c.rng.gap.Start {
-		claim.inconsistent(HashFailure, other+fmt.Sprintf("it is of %d bytes, but the stamp's revision begins at %d", length, own.Start))
+		claim.inconsistent(HashFailure, say("the seal belongs to another document: it is of %d bytes, but the stamp's revision begins at %d", length, own.Start))
 		return
 	}
 	ended := length >= prev.End
 	if !ended {
 		if ended, err = d.endsAt(prev, length); err != nil {
-			claim.inconsistent(FormatFailure, "the document cannot be read")
+			claim.inconsistent(FormatFailure, say("the document cannot be read"))
 			return
 		}
 	}
 	white, err := whiteBetween(d.src, length, first)
 	if err != nil || !white || !ended {
-		claim.inconsistent(HashFailure, other+fmt.Sprintf("it is of %d bytes, but the stamp's revision begins at %d", length, own.Start))
+		claim.inconsistent(HashFailure, say("the seal belongs to another document: it is of %d bytes, but the stamp's revision begins at %d", length, own.Start))
 		return
 	}
 	claim.boundary = true
@@ -227,27 +225,27 @@ func (d *document) judgeClaim(c *candidate, claim *stampClaim) bool {
 	bound := claim.bound()
 	c.Stamp.DocumentBound = bound && len(claim.changes) == 0
 	if !bound {
-		claim.inconsistent(HashFailure, "the seal belongs to another document: the bytes before the stamp have another digest")
+		claim.inconsistent(HashFailure, say("the seal belongs to another document: the bytes before the stamp have another digest"))
 	}
-	if c.placed && claim.why == "" {
+	if c.placed && claim.why == nil {
 		d.compareSymbol(c, claim)
 	}
-	if claim.why != "" {
+	if claim.why != nil {
 		c.fail(claim.sub, claim.why)
 	}
 	for _, why := range claim.changes {
-		c.fail(FormatFailure, "the stamp's own revision changes more than a stamp may (content exchanged while stamping): "+why)
+		c.fail(FormatFailure, say("the stamp's own revision changes more than a stamp may (content exchanged while stamping): %s", why))
 	}
-	if claim.hides != "" {
+	if claim.hides != nil {
 		c.doubt(SigConstraintsFailure, claim.hides)
 	}
-	if claim.unclear != "" { // the document had this fault when it was sealed
-		c.note("of the stamp's own revision: " + claim.unclear)
+	if claim.unclear != nil { // the document had this fault when it was sealed
+		c.note(say("of the stamp's own revision: %s", claim.unclear))
 	}
 	proved := d.judgeSealKey(c, s)
-	sound := claim.why == "" && len(claim.changes) == 0 && c.intact && !d.opt.IntegrityOnly
+	sound := claim.why == nil && len(claim.changes) == 0 && c.intact && !d.opt.IntegrityOnly
 	c.Stamp.Genuine, c.Stamp.sealed = c.Stamp.Genuine && sound, c.Stamp.sealed && sound
-	return proved && claim.why == "" && len(claim.changes) == 0
+	return proved && claim.why == nil && len(claim.changes) == 0
 }
 
 // judgeSealKey holds the seal against the trust list and what is known of its
@@ -255,7 +253,7 @@ func (d *document) judgeClaim(c *candidate, claim *stampClaim) bool {
 // carry it.
 func (d *document) judgeSealKey(c *candidate, s *seal.Seal) bool {
 	if d.opt.IntegrityOnly && d.opt.SealTrust == nil {
-		c.note("the key of the seal was not checked")
+		c.note(say("the key of the seal was not checked"))
 		return true
 	}
 	v := &c.claim.verdict
@@ -307,7 +305,7 @@ func (d *document) leafMayCarry(c *candidate) bool {
 		}
 	}
 	if other {
-		c.fail(FormatFailure, "the signing certificate is for something else than documents: it may not carry this seal")
+		c.fail(FormatFailure, say("the signing certificate is for something else than documents: it may not carry this seal"))
 	}
 	return !other
 }
@@ -330,14 +328,14 @@ func (d *document) mayCarry(c *candidate, v sealVerdict) bool {
 	}
 	switch {
 	case d.opt.IntegrityOnly:
-		c.note("whether this certificate may carry the seal was not checked")
+		c.note(say("whether this certificate may carry the seal was not checked"))
 		return true
 	case len(v.certs) == 0:
-		c.doubt(ChainConstraintsFailure, "the seal trust list names no certificate that may carry this seal in a document")
+		c.doubt(ChainConstraintsFailure, say("the seal trust list names no certificate that may carry this seal in a document"))
 	case len(c.chain) == 0:
-		c.doubt(NoCertificateChainFound, "the signing certificate is not proved to be one that may carry this seal")
+		c.doubt(NoCertificateChainFound, say("the signing certificate is not proved to be one that may carry this seal"))
 	default:
-		c.fail(FormatFailure, "the signing certificate may not carry this seal: somebody else signed over a genuine seal")
+		c.fail(FormatFailure, say("the signing certificate may not carry this seal: somebody else signed over a genuine seal"))
 	}
 	return false
 }

@@ -153,14 +153,14 @@ func (d *document) judgeOlder(c *candidate) (older, good bool) {
 	inField, hasField := strings.CutPrefix(lastName(c.name), olderField)
 	switch {
 	case !named && d.opt.IntegrityOnly:
-		c.note("a signer of stamps signed, but the reason does not begin with a serial in brackets")
+		c.note(say("a signer of stamps signed, but the reason does not begin with a serial in brackets"))
 		return true, true
 	case !named:
-		c.doubt(SigConstraintsFailure, "a signer of stamps signed, but the reason does not begin with a serial in brackets")
+		c.doubt(SigConstraintsFailure, say("a signer of stamps signed, but the reason does not begin with a serial in brackets"))
 	case hasField && inField != number:
-		c.fail(FormatFailure, "the field's name gives another serial than the reason of the signature")
+		c.fail(FormatFailure, say("the field's name gives another serial than the reason of the signature"))
 	case d.usedBefore(c):
-		c.fail(FormatFailure, "the serial "+number+" was used before in this document")
+		c.fail(FormatFailure, say("the serial %s was used before in this document", number))
 	default:
 		c.Stamp.Genuine = trusted && !d.opt.IntegrityOnly
 		c.Stamp.sealed = c.Stamp.Genuine
@@ -172,7 +172,7 @@ func (d *document) judgeOlder(c *candidate) (older, good bool) {
 // notASigner is the verdict about somebody else's signature that reads like a
 // stamp.
 func (d *document) notASigner(c *candidate) bool {
-	const why = "it reads like a stamp of an older kind, but its certificate is not on the list of stamp signers"
+	why := say("it reads like a stamp of an older kind, but its certificate is not on the list of stamp signers")
 	if d.opt.IntegrityOnly {
 		c.note(why)
 		return true

@@ -78,18 +78,20 @@ const (
 )
 
 // String gives the reason in words, such as "key compromise".
-func (r RevocationReason) String() string {
+func (r RevocationReason) String() string { return r.words().String() }
+
+func (r RevocationReason) words() *phrase {
 	switch r {
 	case ReasonUnspecified:
-		return "unspecified"
+		return say("unspecified")
 	case ReasonKeyCompromise:
-		return "key compromise"
+		return say("key compromise")
 	case ReasonSuperseded:
-		return "superseded"
+		return say("superseded")
 	case ReasonCessation:
-		return "cessation of operation"
+		return say("cessation of operation")
 	}
-	return fmt.Sprintf("reason %d", byte(r))
+	return say("reason %d", byte(r))
 }
 
 func (r RevocationReason) known() bool {

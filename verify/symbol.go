@@ -52,26 +52,25 @@ func (d *document) appearanceOf(c *candidate) []byte {
 
 // compareSymbol holds the drawn symbol against the seal's bytes.
 func (d *document) compareSymbol(c *candidate, claim *stampClaim) {
-	const unread = "the symbol drawn on the page was not compared with the seal: "
 	content := d.appearanceOf(c)
 	if content == nil {
-		c.note(unread + "there is no appearance that could be read")
+		c.note(say("the symbol drawn on the page was not compared with the seal: there is no appearance that could be read"))
 		return
 	}
 	m := parseSymbol(content)
 	if m == nil {
-		c.note(unread + "it is not drawn as this program draws it")
+		c.note(say("the symbol drawn on the page was not compared with the seal: it is not drawn as this program draws it"))
 		return
 	}
 	text, level, ok := m.read()
 	_, shown, err := seal.ParseText(text)
 	switch {
 	case !ok:
-		claim.inconsistent(FormatFailure, "the symbol drawn on the page is damaged: it cannot be read without corrections")
+		claim.inconsistent(FormatFailure, say("the symbol drawn on the page is damaged: it cannot be read without corrections"))
 	case err != nil || !bytes.Equal(shown, claim.raw):
-		claim.inconsistent(FormatFailure, "the symbol drawn on the page is not that of the seal in the signature")
+		claim.inconsistent(FormatFailure, say("the symbol drawn on the page is not that of the seal in the signature"))
 	case !m.drawnAs(text, level):
-		claim.inconsistent(FormatFailure, "the symbol drawn on the page is damaged: readers may read something else in it")
+		claim.inconsistent(FormatFailure, say("the symbol drawn on the page is damaged: readers may read something else in it"))
 	}
 }
 

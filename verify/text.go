@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/language"
 )
 
 // safeRune replaces what could move the cursor, reorder or hide text.
@@ -22,127 +24,188 @@ func safeRune(r rune) rune {
 // Text returns the report for people, in English, one line for the file and
 // an indented block for each signature. It holds no control characters but
 // line feeds, whatever the file contains.
-func (r *Report) Text() string {
+func (r *Report) Text() string { return r.text(&speaker{}) }
+
+// TextIn is Text in a language: Indonesian for that language, wherever it is
+// spoken, and English for all others. What other packages say of a damaged file and
+// the names of EN 319 102-1 stay as they are. A report that was read from JSON has its
+// reasons in English only.
+func (r *Report) TextIn(tag language.Tag) string { return r.text(speakerOf(tag)) }
+
+func (r *Report) text(in *speaker) string {
 	var b strings.Builder
 	if r.File != "" {
 		b.WriteString(cleanText(r.File) + ": ")
 	}
-	b.WriteString(r.headline() + "\n")
-	for _, reason := range r.Reasons {
-		b.WriteString("  " + clean(reason) + "\n")
+	b.WriteString(r.Indication.with(r.SubIndication) + ": " + in.say(r.headline()) + "\n")
+	for _, reason := range in.lines(r.said, r.Reasons) {
+		b.WriteString("  " + reason + "\n")
 	}
 	for i := range r.Signatures {
-		r.Signatures[i].text(&b, i+1)
+		r.Signatures[i].text(&b, i+1, in)
 	}
 	return b.String()
 }
 
-func (r *Report) headline() string {
-	what := map[Indication]string{
-		TotalPassed:   "every signature is good",
-		TotalFailed:   "at least one signature is broken or the document was changed after it",
-		Indeterminate: "not proved good, not proved bad",
-		NoSignature:   "the document has no signature",
-		Unreadable:    "the document could not be read",
-	}[r.Indication]
-	s := string(r.Indication)
-	if r.SubIndication != "" {
-		s += " (" + string(r.SubIndication) + ")"
+// with gives both indications.
+func (i Indication) with(sub SubIndication) string {
+	if sub == "" {
+		return string(i)
 	}
-	if r.Scope == scopeIntegrity && len(r.Signatures) > 0 {
-		what += "; trust, revocation and time were not checked"
-	}
-	return s + ": " + what
+	return string(i) + " (" + string(sub) + ")"
 }
 
-func (s *Signature) text(b *strings.Builder, n int) {
-	fmt.Fprintf(b, "  signature %d", n)
+// words say for people what an indication of a file means.
+func (i Indication) words() *phrase {
+	switch i {
+	case TotalPassed:
+		return say("every signature is good")
+	case TotalFailed:
+		return say("at least one signature is broken or the document was changed after it")
+	case Indeterminate:
+		return say("not proved good, not proved bad")
+	case NoSignature:
+		return say("the document has no signature")
+	case Unreadable:
+		return say("the document could not be read")
+	}
+	return nil
+}
+
+func (r *Report) headline() *phrase {
+	if r.Scope == scopeIntegrity && len(r.Signatures) > 0 {
+		return say("%s; trust, revocation and time were not checked", r.Indication.words())
+	}
+	return r.Indication.words()
+}
+
+func (s *Signature) text(b *strings.Builder, n int, in *speaker) {
+	head := say("signature %d", n)
 	if s.Field != "" {
-		fmt.Fprintf(b, " in field %q", cleanText(s.Field))
+		head = say("signature %d in field %q", n, cleanText(s.Field))
 	}
-	fmt.Fprintf(b, ": %s", s.Indication)
-	if s.SubIndication != "" {
-		fmt.Fprintf(b, " (%s)", s.SubIndication)
-	}
-	b.WriteString("\n")
-	line := func(key, value string) {
-		if value != "" {
-			fmt.Fprintf(b, "    %-14s%s\n", key, clean(value))
+	b.WriteString("  " + in.say(head) + ": " + s.Indication.with(s.SubIndication) + "\n")
+	line := func(key, value *phrase) {
+		if value.String() != "" {
+			b.WriteString("    " + in.label(key) + in.clean(value) + "\n")
 		}
 	}
-	line("signer", s.Signer)
-	line("claimed time", timeText(s.SigningTime))
-	line("timestamp", timeText(s.Timestamp))
-	line("level", strings.Join(nonEmpty(s.Level, s.Algorithm), ", "))
-	line("certified", s.Certified)
-	line("covers", string(s.Coverage))
-	line("later changes", string(s.Modification))
+	line(say("signer"), say("%s", s.Signer))
+	line(say("claimed time"), say("%s", timeText(s.SigningTime)))
+	line(say("timestamp"), say("%s", timeText(s.Timestamp)))
+	line(say("level"), say("%s", strings.Join(nonEmpty(s.Level, s.Algorithm), ", ")))
+	line(say("certified"), certifiedWords(s.Certified))
+	line(say("covers"), s.Coverage.words())
+	line(say("later changes"), s.Modification.words())
 	if s.Stamp != nil {
-		line("stamp", s.Stamp.text())
+		line(say("stamp"), s.Stamp.words())
 	}
-	for _, reason := range s.Reasons {
-		line("-", reason)
+	for _, reason := range in.lines(s.said, s.Reasons) {
+		if reason != "" {
+			b.WriteString("    " + in.label(say("-")) + reason + "\n")
+		}
 	}
 }
 
-func (s *Stamp) text() string {
-	t := s.Serial
+// certifiedWords say which later changes are permitted.
+func certifiedWords(c string) *phrase {
+	switch c {
+	case "no-changes":
+		return say("no-changes")
+	case "forms":
+		return say("forms")
+	case "comments":
+		return say("comments")
+	}
+	return say("%s", c)
+}
+
+func (c Coverage) words() *phrase {
+	switch c {
+	case CoverageWhole:
+		return say("whole-file")
+	case CoverageRevision:
+		return say("whole-revision")
+	case CoverageUnclear:
+		return say("unclear")
+	}
+	return say("%s", string(c))
+}
+
+func (m Modification) words() *phrase {
+	switch m {
+	case ModificationNone:
+		return say("none")
+	case ModificationAllowed:
+		return say("allowed")
+	case ModificationFailed:
+		return say("modified")
+	}
+	return say("%s", string(m))
+}
+
+// words are the line of a stamp.
+func (s *Stamp) words() *phrase {
+	var parts []*phrase
+	if s.Serial != "" {
+		parts = append(parts, say("%s", s.Serial))
+	}
 	if s.Value > 0 {
-		t += fmt.Sprintf(", value %s", strings.TrimSpace(fmt.Sprintf("%s %d", s.Currency, s.Value)))
+		parts = append(parts, say("value %s", strings.TrimSpace(fmt.Sprintf("%s %d", s.Currency, s.Value))))
 	}
 	if s.Issued != nil {
-		t += ", issued " + timeText(s.Issued)
+		parts = append(parts, say("issued %s", timeText(s.Issued)))
 	}
 	if s.Specimen {
-		t += ", SPECIMEN"
+		parts = append(parts, say("SPECIMEN"))
 	}
 	if s.Status != "" {
-		t += ", " + s.Status.text()
+		parts = append(parts, s.Status.words())
+	}
+	if s.Kind == KindSigner && s.Serial == "" {
+		return join(", ", append(parts, say("without a serial, NOT proved to be a stamp"))...)
 	}
 	if s.Kind == KindSigner {
-		return t + s.olderText()
+		return join(", ", append(parts, s.olderWords())...)
 	}
 	if !s.Genuine {
-		t += ", NOT proved to be a genuine seal"
+		parts = append(parts, say("NOT proved to be a genuine seal"))
 	}
 	if s.DocumentBound {
-		return t + ", bound to this document"
+		return join(", ", append(parts, say("bound to this document"))...)
 	}
-	return t + ", NOT bound to this document"
+	return join(", ", append(parts, say("NOT bound to this document"))...)
 }
 
-// olderText ends the line of a stamp of an older kind.
-func (s *Stamp) olderText() string {
-	if s.Serial == "" {
-		return "without a serial, NOT proved to be a stamp"
-	}
+// olderWords end the line of a stamp of an older kind.
+func (s *Stamp) olderWords() *phrase {
 	if !s.Genuine {
-		return ", of an older kind, NOT proved to be genuine"
+		return say("of an older kind, NOT proved to be genuine")
 	}
-	return ", of an older kind, by its signature alone"
+	return say("of an older kind, by its signature alone")
 }
 
-// text says for people what is known of a serial.
-func (s SerialStatus) text() string {
+// words say for people what is known of a serial.
+func (s SerialStatus) words() *phrase {
 	switch s {
 	case StatusNotListed:
-		return "not on the current list of void serials"
+		return say("not on the current list of void serials")
 	case StatusStamped:
-		return "in the ledger as stamped on this document"
+		return say("in the ledger as stamped on this document")
 	case StatusOther:
-		return "in the ledger with ANOTHER document"
+		return say("in the ledger with ANOTHER document")
 	case StatusNotStamped:
-		return "in the ledger as NOT stamped"
+		return say("in the ledger as NOT stamped")
 	case StatusReleased:
-		return "in the ledger as RELEASED"
+		return say("in the ledger as RELEASED")
 	case StatusVoid:
-		return "VOID"
+		return say("VOID")
 	case StatusUnknown:
-		return "NOT in the ledger"
+		return say("NOT in the ledger")
 	case StatusUnavailable:
-		return "ledger could not be asked"
+		return say("ledger could not be asked")
 	}
-	return string(s)
+	return say("%s", string(s))
 }
 
 func timeText(t *time.Time) string {

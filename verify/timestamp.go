@@ -7,7 +7,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
-	"fmt"
 	"math/big"
 	"time"
 
@@ -41,18 +40,18 @@ type token struct {
 // parseToken reads a token from its CMS.
 func parseToken(sd *cms.SignedData) (*token, error) {
 	if sd.ContentType.String() != oidTSTInfo || !sd.HasContent {
-		return nil, errors.New("the timestamp token does not contain a TSTInfo")
+		return nil, say("the timestamp token does not contain a TSTInfo")
 	}
 	var seq asn1.RawValue
 	if rest, err := asn1.Unmarshal(sd.Content, &seq); err != nil || len(rest) != 0 || seq.Tag != asn1.TagSequence {
-		return nil, errors.New("the TSTInfo of the timestamp token cannot be read")
+		return nil, say("the TSTInfo of the timestamp token cannot be read")
 	}
 	var info tstInfo
 	rest := seq.Bytes
 	var err error
 	for _, field := range []any{&info.Version, &info.Policy, &info.MessageImprint, &info.SerialNumber, &info.GenTime} {
 		if rest, err = asn1.Unmarshal(rest, field); err != nil {
-			return nil, fmt.Errorf("the TSTInfo of the timestamp token cannot be read: %w", err)
+			return nil, say("the TSTInfo of the timestamp token cannot be read: %v", err)
 		}
 	}
 	t := &token{sd: sd, si: &sd.Signers[0], imprint: info.MessageImprint.HashedMessage}
@@ -72,7 +71,7 @@ func generalizedTime(v asn1.RawValue) (time.Time, error) {
 			}
 		}
 	}
-	return time.Time{}, errors.New("the time of the timestamp token cannot be read")
+	return time.Time{}, say("the time of the timestamp token cannot be read")
 }
 
 // hashByOID names the digest of an imprint; zero when it is not known.
@@ -102,10 +101,10 @@ func hashByOID(oid string) crypto.Hash {
 // own signature. The sub-indication is empty when both are right.
 func (t *token) check(digest []byte, dssCerts func() []*x509.Certificate) (SubIndication, error) {
 	if !bytes.Equal(digest, t.imprint) {
-		return HashFailure, errors.New("the timestamp is over other bytes")
+		return HashFailure, say("the timestamp is over other bytes")
 	}
 	if !usable(t.si.Digest()) {
-		return CryptoConstraintsFailure, errors.New("the digest algorithm of the timestamp is not known")
+		return CryptoConstraintsFailure, say("the digest algorithm of the timestamp is not known")
 	}
 	h := t.si.Digest().New()
 	h.Write(t.sd.Content)
@@ -117,27 +116,27 @@ func (t *token) check(digest []byte, dssCerts func() []*x509.Certificate) (SubIn
 		t.cert, t.verified, err = verifySigner(t.si, dssCerts(), sum)
 	}
 	if t.cert == nil {
-		return NoSigningCertificateFound, errors.New("the certificate of the timestamp authority is not in the document")
+		return NoSigningCertificateFound, say("the certificate of the timestamp authority is not in the document")
 	}
 	var v *cms.VerifyError
 	switch {
 	case err == nil:
 		return "", nil
 	case errors.As(err, &v) && v.Reason == cms.ReasonUnsupported:
-		return CryptoConstraintsFailure, fmt.Errorf("the timestamp cannot be verified here: %s", v.Detail)
+		return CryptoConstraintsFailure, say("the timestamp cannot be verified here: %s", technical(v.Detail))
 	}
-	return SigCryptoFailure, fmt.Errorf("the signature of the timestamp does not verify: %w", err)
+	return SigCryptoFailure, say("the signature of the timestamp does not verify: %v", err)
 }
 
 // openToken prepares a document timestamp (ISO 32000-2, 12.8.5).
 func (c *candidate) openToken() bool {
 	t, err := parseToken(c.sd)
 	if err != nil {
-		c.fail(FormatFailure, err.Error())
+		c.fail(FormatFailure, say("%s", err))
 		return false
 	}
 	if !usable(t.hash) {
-		c.doubt(CryptoConstraintsFailure, "the digest algorithm of the timestamp is not known")
+		c.doubt(CryptoConstraintsFailure, say("the digest algorithm of the timestamp is not known"))
 		return false
 	}
 	c.token, c.hash, c.legacy = t, t.hash, weakImprint(t)
@@ -156,9 +155,9 @@ func (c *candidate) checkDocTimestamp(digest []byte, dssCerts func() []*x509.Cer
 		at := c.token.time
 		c.Timestamp = &at
 	case sub == NoSigningCertificateFound || sub == CryptoConstraintsFailure:
-		c.doubt(sub, err.Error())
+		c.doubt(sub, say("%s", err))
 	default:
-		c.fail(sub, err.Error())
+		c.fail(sub, say("%s", err))
 	}
 }
 
@@ -174,7 +173,7 @@ func (c *candidate) signatureTimestamps(doc *document) {
 		}
 		for _, raw := range a.Values {
 			if n++; n > tokensMax {
-				c.fail(FormatFailure, fmt.Sprintf("the signature has more than %d timestamps", tokensMax))
+				c.fail(FormatFailure, say("the signature has more than %d timestamps", tokensMax))
 				return
 			}
 			if doc.stopped() {
@@ -188,26 +187,26 @@ func (c *candidate) signatureTimestamps(doc *document) {
 func (c *candidate) signatureTimestamp(doc *document, raw []byte) {
 	sd, err := parseCMS(raw, doc.lim)
 	if err != nil {
-		c.fail(FormatFailure, "the signature timestamp is broken: "+err.Error())
+		c.fail(FormatFailure, say("the signature timestamp is broken: %s", err))
 		return
 	}
 	t, err := parseToken(sd)
 	if err != nil {
-		c.fail(FormatFailure, "the signature timestamp is broken: "+err.Error())
+		c.fail(FormatFailure, say("the signature timestamp is broken: %s", err))
 		return
 	}
 	if !usable(t.hash) {
-		c.note("the digest algorithm of the signature timestamp is not known: it proves nothing")
+		c.note(say("the digest algorithm of the signature timestamp is not known: it proves nothing"))
 		return
 	}
 	h := t.hash.New()
 	h.Write(c.si.Signature)
 	if sub, err := t.check(h.Sum(nil), doc.dssCerts); err != nil {
 		if sub == NoSigningCertificateFound || sub == CryptoConstraintsFailure {
-			c.note("the signature timestamp proves nothing: " + err.Error())
+			c.note(say("the signature timestamp proves nothing: %s", err))
 			return
 		}
-		c.fail(sub, "the signature timestamp is broken: "+err.Error())
+		c.fail(sub, say("the signature timestamp is broken: %s", err))
 		return
 	}
 	c.tokens = append(c.tokens, t)
@@ -222,16 +221,16 @@ func weakImprint(t *token) bool {
 // doubtful says what keeps a token whose signature verified from being relied
 // on: its certificate must be bound (RFC 3161, 2.4.1 with RFC 5816), and have
 // been valid at the token's time, which must have come.
-func (t *token) doubtful(latest time.Time) (SubIndication, string) {
+func (t *token) doubtful(latest time.Time) (SubIndication, *phrase) {
 	switch {
 	case !hasSigned(t.si, oidSigningCert, oidSigningCertV2):
-		return SigConstraintsFailure, "the timestamp does not bind its certificate (signing-certificate)"
+		return SigConstraintsFailure, say("the timestamp does not bind its certificate (signing-certificate)")
 	case t.cert != nil && (t.time.Before(t.cert.NotBefore) || t.time.After(t.cert.NotAfter)):
-		return OutOfBoundsNoPOE, "the time of the timestamp lies outside the validity of the certificate of its authority"
+		return OutOfBoundsNoPOE, say("the time of the timestamp lies outside the validity of the certificate of its authority")
 	case t.time.After(latest):
-		return OutOfBoundsNoPOE, "the time of the timestamp lies in the future"
+		return OutOfBoundsNoPOE, say("the time of the timestamp lies in the future")
 	}
-	return "", ""
+	return "", nil
 }
 
 // believe takes the time of a token over a signature as proof of its existence
@@ -246,19 +245,19 @@ func (d *document) believe(c *candidate, t *token) {
 	}
 	at := d.proofs.time(since)
 	if t.deviation != "" || d.outdated(t.age(), at) {
-		c.note("the signature timestamp is of a kind no longer relied on: it proves nothing")
+		c.note(say("the signature timestamp is of a kind no longer relied on: it proves nothing"))
 		return
 	}
-	if _, why := t.doubtful(d.opt.Time.Add(d.lim.ClockSkew)); why != "" {
-		c.note("the signature timestamp proves nothing: " + why)
+	if _, why := t.doubtful(d.opt.Time.Add(d.lim.ClockSkew)); why != nil {
+		c.note(say("the signature timestamp proves nothing: %s", why))
 		return
 	}
 	res := d.trust().path(&question{cert: t.cert, bag: t.bag, at: at, since: since, bound: true, accept: stampUsage})
 	if d.disordered(t, &res, since) {
-		res.sub, res.why = TimestampOrderFailure, "its time is later than that of a timestamp over it"
+		res.sub, res.why = TimestampOrderFailure, say("its time is later than that of a timestamp over it")
 	}
 	if res.sub != "" {
-		c.note("the signature timestamp proves nothing: " + res.why)
+		c.note(say("the signature timestamp proves nothing: %s", res.why))
 		return
 	}
 	stamp.chain = res.chain

@@ -5,7 +5,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -13,7 +12,7 @@ import (
 type pathResult struct {
 	chain []*x509.Certificate // leaf first; empty when there is no path
 	sub   SubIndication       // empty: the path is good
-	why   string
+	why   *phrase
 }
 
 // trustStore holds what one call may use to judge certificates.
@@ -38,7 +37,7 @@ type question struct {
 	at     time.Time           // when what it signed is proved to have existed
 	since  int                 // the revision from which on document timestamps cover that
 	bound  bool                // what it signed names it
-	accept func(*x509.Certificate) string
+	accept func(*x509.Certificate) *phrase
 }
 
 // path judges a certificate for something that is proved to have existed at a
@@ -46,16 +45,16 @@ type question struct {
 // its constraints, and revocation of every certificate but the anchor.
 func (t *trustStore) path(q *question) pathResult {
 	if t.opt.Roots == nil {
-		return pathResult{sub: NoCertificateChainFound, why: "no trusted root certificates were given"}
+		return pathResult{sub: NoCertificateChainFound, why: say("no trusted root certificates were given")}
 	}
 	chains, err := t.build(q.cert, q.bag, q.at)
 	if err != nil {
 		return t.explain(q, err)
 	}
-	if why := q.accept(q.cert); why != "" {
+	if why := q.accept(q.cert); why != nil {
 		return pathResult{chain: chains[0], sub: ChainConstraintsFailure, why: why}
 	}
-	first := pathResult{sub: TryLater, why: "the check of the certificate path was cut short"}
+	first := pathResult{sub: TryLater, why: say("the check of the certificate path was cut short")}
 	for i, chain := range chains {
 		if i == t.opt.Limits.Chains || t.stopped() {
 			break
@@ -95,7 +94,7 @@ func (t *trustStore) unrevoked(chain []*x509.Certificate, q *question) pathResul
 
 // errPaths is the answer when a document wants too many paths, or the caller no
 // more.
-var errPaths = errors.New("too many paths were asked for")
+var errPaths = say("too many paths were asked for")
 
 // build finds the paths from cert to a root that are valid at a time, through
 // whatever certificates of the issuers there are (cross-certificates included).
@@ -149,41 +148,41 @@ func (t *trustStore) explain(q *question, err error) pathResult {
 				return t.outOfBounds(chains[0], q)
 			}
 		}
-		return pathResult{sub: NoCertificateChainFound, why: "no path leads from the signing certificate to a trusted root"}
+		return pathResult{sub: NoCertificateChainFound, why: say("no path leads from the signing certificate to a trusted root")}
 	case errors.As(err, &invalid):
-		return pathResult{sub: ChainConstraintsFailure, why: "the certificate path breaks a constraint: " + err.Error()}
+		return pathResult{sub: ChainConstraintsFailure, why: say("the certificate path breaks a constraint: %s", err)}
 	}
-	return pathResult{sub: CertificateChainGeneralFailure, why: "the certificate path could not be built: " + err.Error()}
+	return pathResult{sub: CertificateChainGeneralFailure, why: say("the certificate path could not be built: %s", err)}
 }
 
 // outOfBounds explains a path that was not valid at the time asked for.
 func (t *trustStore) outOfBounds(chain []*x509.Certificate, q *question) pathResult {
-	period := " (" + certPeriod(q.cert) + ")"
+	period := say(" (%s)", certPeriod(q.cert))
 	switch {
 	case !q.at.Before(t.proofs.now):
 		return pathResult{chain: chain, sub: OutOfBoundsNoPOE,
-			why: "the certificate path is not valid at the time of checking" + period + ", and nothing proves that the signature is older"}
+			why: say("the certificate path is not valid at the time of checking%s, and nothing proves that the signature is older", period)}
 	case q.at.Before(q.cert.NotBefore):
 		return pathResult{chain: chain, sub: NotYetValid,
-			why: "the signature is proved to have existed at " + q.at.UTC().Format(time.RFC3339) + ", before its certificate was valid" + period}
+			why: say("the signature is proved to have existed at %s, before its certificate was valid%s", q.at.UTC().Format(time.RFC3339), period)}
 	}
 	return pathResult{chain: chain, sub: OutOfBoundsNoPOE,
-		why: "the certificate path was not valid at " + q.at.UTC().Format(time.RFC3339) + period + ", and nothing proves that the signature is older than that"}
+		why: say("the certificate path was not valid at %s%s, and nothing proves that the signature is older than that", q.at.UTC().Format(time.RFC3339), period)}
 }
 
-func certPeriod(c *x509.Certificate) string {
-	return fmt.Sprintf("signing certificate valid from %s to %s", c.NotBefore.UTC().Format(time.RFC3339), c.NotAfter.UTC().Format(time.RFC3339))
+func certPeriod(c *x509.Certificate) *phrase {
+	return say("signing certificate valid from %s to %s", c.NotBefore.UTC().Format(time.RFC3339), c.NotAfter.UTC().Format(time.RFC3339))
 }
 
 // strong checks the keys of a path, whose anchor signed as well.
 func (t *trustStore) strong(chain []*x509.Certificate, at time.Time) pathResult {
 	for i, c := range chain {
-		if why := weakKey(c, at); why != "" {
-			whose := "an issuing certificate"
+		if why := weakKey(c, at); why != nil {
+			whose := say("an issuing certificate")
 			if i == 0 {
-				whose = "the signing certificate"
+				whose = say("the signing certificate")
 			}
-			return pathResult{chain: chain, sub: CryptoConstraintsFailure, why: whose + " has " + why + ", which is too weak"}
+			return pathResult{chain: chain, sub: CryptoConstraintsFailure, why: say("%s has %s, which is too weak", whose, why)}
 		}
 	}
 	return pathResult{chain: chain}
@@ -199,8 +198,7 @@ func (t *trustStore) checkedAt(moment time.Time, chain []*x509.Certificate, q *q
 	for i := len(chain) - 2; i >= 0; i-- {
 		c := chain[i]
 		if (i > 0 || !q.bound) && t.late(c, limit) {
-			return pathResult{chain: chain, sub: NoPOE, why: "nothing proves that the certificate of " + cleanText(subject(c)) +
-				" was there while its issuer could be relied on"}
+			return pathResult{chain: chain, sub: NoPOE, why: say("nothing proves that the certificate of %s was there while its issuer could be relied on", cleanText(subject(c)))}
 		}
 		st := t.rev.status(c, chain[i+1], &inquiry{at: q.at, moment: moment, limit: limit, now: t.proofs.now})
 		if res := st.judge(chain, i); res.sub != "" {
@@ -226,16 +224,16 @@ func (s certStatus) judge(chain []*x509.Certificate, i int) pathResult {
 	when := s.at.UTC().Format(time.RFC3339)
 	switch {
 	case s.revoked && i == 0:
-		res.sub, res.why = RevokedNoPOE, "the signing certificate was revoked at "+when
+		res.sub, res.why = RevokedNoPOE, say("the signing certificate was revoked at %s", when)
 	case s.revoked:
-		res.sub, res.why = RevokedCANoPOE, "an issuing certificate was revoked at "+when
+		res.sub, res.why = RevokedCANoPOE, say("an issuing certificate was revoked at %s", when)
 	case s.hold:
-		res.sub, res.why = TryLater, "a certificate of the path is on hold"
+		res.sub, res.why = TryLater, say("a certificate of the path is on hold")
 	case s.known:
 	case s.unproven:
-		res.sub, res.why = NoPOE, "no usable revocation data for "+cleanText(subject(chain[i]))+s.note()
+		res.sub, res.why = NoPOE, say("no usable revocation data for %s%s", cleanText(subject(chain[i])), s.note())
 	default:
-		res.sub, res.why = TryLater, "no usable revocation data for "+cleanText(subject(chain[i]))+s.note()
+		res.sub, res.why = TryLater, say("no usable revocation data for %s%s", cleanText(subject(chain[i])), s.note())
 	}
 	return res
 }

@@ -1,8 +1,9 @@
 package verify
 
 import (
-	"fmt"
 	"strings"
+
+	"golang.org/x/text/language"
 )
 
 // Uses finds serials that were used for more than one document among many: give it
@@ -40,8 +41,10 @@ type DoubleUse struct {
 }
 
 // Text says in one sentence what is proved. It has no control characters.
-func (u *DoubleUse) Text() string {
-	return fmt.Sprintf("double use: the serial %s was used for two documents, %s (%.16s...) and %s (%.16s...)", u.Serial,
+func (u *DoubleUse) Text() string { return u.words().String() }
+
+func (u *DoubleUse) words() *phrase {
+	return say("double use: the serial %s was used for two documents, %s (%.16s...) and %s (%.16s...)", u.Serial,
 		cleanText(u.Files[0]), u.DocumentDigests[0], cleanText(u.Files[1]), u.DocumentDigests[1])
 }
 
@@ -108,14 +111,14 @@ func (u *Uses) Report() *SetReport {
 	r := &SetReport{Files: u.files, Stamps: u.stamps, DoubleUses: append([]DoubleUse{}, u.list...)}
 	r.Scope, r.Indication, r.Modification, r.Signatures = scopeSet, TotalPassed, ModificationNone, []Signature{}
 	for i := range u.list {
-		r.Reasons = append(r.Reasons, u.list[i].Text())
+		r.because(u.list[i].words())
 	}
 	if u.omitted > 0 {
-		r.Reasons = append(r.Reasons, fmt.Sprintf("and %d double uses more", u.omitted))
+		r.because(say("and %d double uses more", u.omitted))
 	}
 	if u.missed > 0 {
 		r.Indication, r.SubIndication = Indeterminate, TryLater
-		r.Reasons = append(r.Reasons, fmt.Sprintf("%d stamps were not compared: there are more than %d", u.missed, usesMax))
+		r.because(say("%d stamps were not compared: there are more than %d", u.missed, usesMax))
 	}
 	if len(u.list) > 0 {
 		r.Indication, r.SubIndication = TotalFailed, FormatFailure
@@ -124,18 +127,19 @@ func (u *Uses) Report() *SetReport {
 }
 
 // Text returns the answer for people, in English.
-func (r *SetReport) Text() string {
-	s := "all files together: " + string(r.Indication)
-	if r.SubIndication != "" {
-		s += " (" + string(r.SubIndication) + ")"
-	}
-	s += fmt.Sprintf(": %d files with %d stamps", r.Files, r.Stamps)
+func (r *SetReport) Text() string { return r.text(&speaker{}) }
+
+// TextIn is [SetReport.Text] in a language, as [Report.TextIn] is [Report.Text].
+func (r *SetReport) TextIn(tag language.Tag) string { return r.text(speakerOf(tag)) }
+
+func (r *SetReport) text(in *speaker) string {
+	what := say("%d files with %d stamps", r.Files, r.Stamps)
 	if len(r.DoubleUses) == 0 {
-		s += ", no serial used for two documents"
+		what = join(", ", what, say("no serial used for two documents"))
 	}
-	s += "\n"
-	for _, reason := range r.Reasons {
-		s += "  - " + clean(reason) + "\n"
+	s := in.clean(say("all files together: %s: %s", r.Indication.with(r.SubIndication), what)) + "\n"
+	for _, reason := range in.lines(r.said, r.Reasons) {
+		s += "  - " + reason + "\n"
 	}
 	return s
 }

@@ -80,6 +80,8 @@ Exit code: 0 without a failure, 1 with one, 64 wrong usage.`,
 	fl.StringVar(&d.token.key, "key", "", "label of the key in the token")
 	fl.StringVar(&d.token.pinFile, "pin-file", "", "file whose first line is the token's PIN")
 	fl.StringVar(&d.token.certificate, "certificate", "", "certificate of the token's key, PEM")
+	fl.StringVar(&d.token.key, "key-label", "", "the same as --key, as stamp has it")
+	fl.StringVar(&d.token.certificate, "cert", "", "the same as --certificate, as stamp has it")
 	fl.BoolVar(&d.asJSON, "json", false, "one JSON object")
 	return cmd
 }

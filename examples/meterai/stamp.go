@@ -30,6 +30,7 @@ type stampFlags struct {
 	place             placeFlags
 	levels            levelFlags
 	kind              kindFlags
+	hsm               hsmFlags
 	algorithm, reason string
 	asJSON, repair    bool
 }
@@ -67,6 +68,7 @@ the same bytes are one document and share one stamp.`,
 	f.place.add(cmd)
 	f.levels.add(cmd, "b-b")
 	f.kind.add(cmd)
+	f.hsm.add(cmd)
 	fl.BoolVar(&f.levels.owed, "owed", false, "stamp at b-b when no timestamp can be had; 'meterai extend' makes it good later")
 	fl.StringVar(&f.algorithm, "algorithm", "p256", "key of the signature: p256 or rsa")
 	fl.StringVar(&f.reason, "reason", "", "free text for the signature's reason")
@@ -81,6 +83,9 @@ func (f *stampFlags) check() error {
 		return err
 	}
 	if err := f.kind.check(); err != nil {
+		return err
+	}
+	if err := f.hsm.check(); err != nil {
 		return err
 	}
 	one, many := f.in != "" || f.out != "", f.inDir != "" || f.outDir != ""
@@ -113,10 +118,11 @@ func (f *stampFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	cred, err := credential(p, f.algorithm)
+	cred, closeKey, err := f.credential(cmd.Context(), p)
 	if err != nil {
 		return err
 	}
+	defer closeKey()
 	lv, err := f.levels.open(f.home, p)
 	if err != nil {
 		return err
@@ -236,7 +242,7 @@ func (s *stamper) request(ctx context.Context, doc *sign.Document) (serial.Reque
 		io.WriteString(h, s.account)
 		request.Key = hex.AppendEncode(nil, h.Sum(nil))
 	}
-	request.Profile = fmt.Sprintf("%s %s%s %s", s.stampFlags.levels.level, s.algorithm, s.kind.asked(), s.reason)
+	request.Profile = fmt.Sprintf("%s %s%s %s", s.stampFlags.levels.level, s.keyName(), s.kind.asked(), s.reason)
 	return request, nil
 }
 

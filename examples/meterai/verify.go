@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/text/language"
 
 	"github.com/seed-574216e4/meterai/verify"
 )
@@ -20,7 +21,8 @@ type verifyFlags struct {
 	password              string // file that has it
 	crls                  []string
 	integrityOnly, asJSON bool
-	signers               string
+	signers, lang         string
+	tag                   language.Tag // what lang says
 	status                statusFlags
 }
 
@@ -41,7 +43,7 @@ Exit code: 0 TOTAL-PASSED, 1 TOTAL-FAILED, 3 unreadable, 4 no signature,
 func newVerify() *cobra.Command {
 	var f verifyFlags
 	cmd := &cobra.Command{
-		Use:   "verify [--dir DIR] [--trust ROOTS.pem] [--crl FILE] [--seal-trust FILE] [--time RFC3339] [--integrity-only] [--json] FILE...",
+		Use:   "verify [--dir DIR] [--trust ROOTS.pem] [--crl FILE] [--seal-trust FILE] [--time RFC3339] [--integrity-only] [--json] [--lang id|en] FILE...",
 		Short: "Verify stamped and signed documents, with reasons",
 		Long:  verifyHelp,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -66,6 +68,7 @@ func newVerify() *cobra.Command {
 	fl.StringVar(&f.at, "time", "", "verify as of this time, RFC 3339 (default: now)")
 	fl.StringVar(&f.password, "password-file", "", "file whose first line is the password of encrypted documents")
 	fl.BoolVar(&f.integrityOnly, "integrity-only", false, "set trust, revocation and time aside")
+	addLang(cmd, &f.lang)
 	fl.BoolVar(&f.asJSON, "json", false, "one JSON object a line for each file, and one for all when a serial was used twice")
 	fl.StringVar(&f.signers, "stamp-signers", "", "signers of stamps of the older kinds: JSON list, certificates, or a folder of them")
 	f.status.add(cmd)
@@ -104,6 +107,9 @@ func (f *verifyFlags) trusted() (*verify.Options, error) {
 func (f *verifyFlags) options() (*verify.Options, error) {
 	opt, err := f.trusted()
 	if err != nil {
+		return nil, err
+	}
+	if f.tag, err = languageOf(f.lang); err != nil {
 		return nil, err
 	}
 	if f.at != "" {
@@ -176,11 +182,11 @@ func (f *verifyFlags) unreadable(name string, err error) *verify.Report {
 	}
 }
 
-func (f *verifyFlags) print(w io.Writer, r interface{ Text() string }) error {
+func (f *verifyFlags) print(w io.Writer, r interface{ TextIn(language.Tag) string }) error {
 	if f.asJSON {
 		return json.NewEncoder(w).Encode(r)
 	}
-	_, err := io.WriteString(w, r.Text())
+	_, err := io.WriteString(w, r.TextIn(f.tag))
 	return err
 }
 

@@ -32,9 +32,14 @@
 //
 // A token that fails as a device is taken out of service, all its sessions are
 // closed, and it is opened again; when that does not help, the module is finalized
-// and initialized, but never while a call is inside of it. While a token is out of
-// service, callers wait for a first repair; later they get [ErrUnavailable] at once
-// until the next one is due.
+// and initialized, but never while a call is inside of it, and seldom while another
+// token works. While a token is out of service, callers wait for a first repair;
+// later they get [ErrUnavailable] at once until the next one is due, half a second
+// after the last. So a token that returns signs within a second of it.
+//
+// A key that is gone, or has become another one, counts as a fault of the device: some
+// libraries show a token that was taken away as an empty one. A token that is named by
+// its label alone may be replaced by another with that label and the same key.
 //
 // With several tokens that hold the same key, an operation goes to the one with the
 // fewest running, and to another one when that fails.

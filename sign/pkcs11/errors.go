@@ -17,7 +17,8 @@ var (
 	// login that is there. Nothing is tried again before a person has looked.
 	ErrPIN = errors.New("pkcs11: PIN refused")
 	// ErrKey says that the key is not in the token, is there more than once, or
-	// has another public key than expected.
+	// has another public key than expected. It is ErrUnavailable too when the key was
+	// there before: it may come back.
 	ErrKey = errors.New("pkcs11: no such key")
 	// ErrSignature says that a token gave a signature that does not verify.
 	ErrSignature = errors.New("pkcs11: wrong signature")

@@ -157,6 +157,22 @@ func TestOutageWrongKey(t *testing.T) {
 	})
 }
 
+// The library signs with another key than the one whose handle it gets.
+func TestOutageWrongKeyBehindTheHandle(t *testing.T) {
+	underLoad(t, nil, oneToken, func(o *outage) {
+		other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		require.NoError(t, err)
+		file := o.hsm.write(t, t.TempDir(), "other.pem", other)
+		o.hsm.util(t, "--import", file, "--token", "main", "--pin", pin, "--label", "other", "--id", "02")
+		slot, _ := slotOf(t, o.lib, "main")
+		swapKeys(t, o.lib, slot, "e-seal", "other")
+		require.Eventually(t, func() bool { return only(o.module).Rejected > 0 }, guard, time.Millisecond)
+		o.lib.mu.Lock()
+		defer o.lib.mu.Unlock()
+		o.lib.swap = nil
+	})
+}
+
 func TestOutageOneOfTwoTokens(t *testing.T) {
 	o := underLoad(t, nil, []string{"main", "spare"}, func(o *outage) {
 		back := o.hsm.remove(t, "spare")

@@ -294,7 +294,7 @@ func TestWrongKeyBehindTheHandle(t *testing.T) {
 		t.Run(strings.Join(tokens, " "), func(t *testing.T) {
 			f, m := openFaulty(t, nil)
 			s := openSigner(t, m, config("p256", tokens...))
-			swapKeys(t, f, f.slots()[0])
+			swapKeys(t, f, f.slots()[0], "p256", "other")
 			for range 4 {
 				sig, err := s.SignContext(context.Background(), digest(1), crypto.SHA256)
 				if len(tokens) == 2 {
@@ -314,13 +314,13 @@ func TestWrongKeyBehindTheHandle(t *testing.T) {
 	}
 }
 
-// swapKeys has the library sign with the key "other" in the place of "p256".
-func swapKeys(t *testing.T, f *faulty, slot uint) {
+// swapKeys has the library sign with one key in the place of another.
+func swapKeys(t *testing.T, f *faulty, slot uint, labels ...string) {
 	t.Helper()
 	session, err := f.Cryptoki.OpenSession(slot, p11.CKF_SERIAL_SESSION)
 	require.NoError(t, err)
 	var handles []p11.ObjectHandle
-	for _, label := range []string{"p256", "other"} {
+	for _, label := range labels {
 		require.NoError(t, f.Cryptoki.FindObjectsInit(session, []*p11.Attribute{
 			p11.NewAttribute(p11.CKA_CLASS, p11.CKO_PRIVATE_KEY), p11.NewAttribute(p11.CKA_LABEL, label)}))
 		found, _, err := f.Cryptoki.FindObjects(session, 2)
