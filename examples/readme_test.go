@@ -48,7 +48,7 @@ func readme(ctx context.Context, file io.ReaderAt, size int64, sealKey crypto.Si
 	report, err := verify.Document(ctx, bytes.NewReader(stamped), int64(len(stamped)), &verify.Options{
 		Roots: roots, CRLs: crls, SealTrust: trust,
 	})
-	fmt.Print(report.Text())
+	fmt.Print(report.Text()) // or report.TextIn(language.Indonesian)
 	// end README
 	return append(errs, err)
 }

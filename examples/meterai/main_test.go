@@ -18,6 +18,14 @@ import (
 	"github.com/seed-574216e4/meterai/testdata/pdfs"
 )
 
+// The texts that tests look for are English.
+func TestMain(m *testing.M) {
+	if err := os.Setenv("LC_ALL", "C"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
 // meterai runs one command in this process.
 func meterai(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()

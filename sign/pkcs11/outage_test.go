@@ -191,7 +191,7 @@ func TestOutageHangingCalls(t *testing.T) {
 	o := underLoad(t, opt, []string{"main", "spare"}, func(o *outage) {
 		slot, _ := slotOf(t, o.lib, "main")
 		release := hang(o.lib, slot)
-		require.Eventually(t, func() bool { return o.stuck() == opt.MaxStuck }, guard, time.Millisecond)
+		require.Eventually(t, func() bool { return o.stuck() > 0 }, guard, time.Millisecond)
 		o.stamped(t, 60)
 		release()
 		require.Eventually(t, func() bool { return o.stuck() == 0 }, guard, time.Millisecond)

@@ -56,6 +56,10 @@ type token struct {
 	idle     []session
 	busy     int // operations that have a session or a right to open one
 	stuck    int
+	oldest   *call // whose time runs, in the order of their ends
+	newest   *call
+	watchdog *time.Timer // of the oldest, or earlier
+	watching bool
 	waiters  []chan bool // true: the right to a session; false: look again
 	figures  TokenFigures
 }
@@ -186,13 +190,15 @@ func (t *token) wakeAll() {
 // A call is one that runs in a goroutine of its own. Its fields are guarded by the
 // token's mu.
 type call struct {
-	done     chan struct{}
+	done     chan struct{} // closed when it is finished or stuck
 	out      []byte
 	err      error
 	finished bool
 	left     bool // nobody waits for it any more
-	stuck    bool
-	timer    *time.Timer
+	stuck    bool // when its time was over
+	due      time.Time
+	prev     *call // among those whose time runs
+	next     *call
 }
 
 // run calls f, which calls the library, and waits until it is done, the context
@@ -200,74 +206,37 @@ type call struct {
 // result is dropped; a signature is then an orphan.
 func (t *token) run(ctx context.Context, op string, f func() ([]byte, error)) ([]byte, error) {
 	c := &call{done: make(chan struct{})}
-	began := time.Now()
+	t.watch(c)
 	go func() {
 		out, err := f()
 		t.finish(c, out, err)
 	}()
-	timer := time.NewTimer(t.m.opt.Timeout)
-	defer timer.Stop()
 	select {
 	case <-c.done:
-		return c.out, c.err
-	case <-timer.C:
-		if t.leaveBehind(c, 0) {
-			err := fmt.Errorf("%w: no answer in %v: %w", ErrUnavailable, t.m.opt.Timeout, context.DeadlineExceeded)
-			return nil, t.fail(op, err)
-		}
 	case <-ctx.Done():
-		if t.leaveBehind(c, max(t.m.opt.Timeout-time.Since(began), 0)) {
+		if t.leaveBehind(c) {
 			return nil, t.fail(op, ctx.Err())
 		}
+	}
+	if c.stuck {
+		err := fmt.Errorf("%w: no answer in %v: %w", ErrUnavailable, t.m.opt.Timeout, context.DeadlineExceeded)
+		return nil, t.fail(op, err)
 	}
 	return c.out, c.err
 }
 
-// leaveBehind notes that nobody waits for c any more, and that it is stuck when it
-// is not done after a while. It says false when c is done.
-func (t *token) leaveBehind(c *call, after time.Duration) bool {
+// leaveBehind notes that nobody waits for c any more. It says false when c is done.
+func (t *token) leaveBehind(c *call) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if c.finished {
-		return false
-	}
-	c.left = true
-	if after == 0 {
-		t.markStuck(c)
-	} else {
-		c.timer = time.AfterFunc(after, func() {
-			t.mu.Lock()
-			defer t.mu.Unlock()
-			if !c.finished {
-				t.markStuck(c)
-			}
-		})
-	}
-	return true
-}
-
-// markStuck counts a call as stuck. The caller holds mu.
-func (t *token) markStuck(c *call) {
-	c.stuck = true
-	t.stuck++
-	t.figures.Timeouts++
-	t.m.opt.Logger.Warn("pkcs11: call is stuck", "token", t.config.Label, "stuck", t.stuck)
-	if t.stuck >= t.m.opt.MaxStuck {
-		t.wakeAll()
-	}
+	c.left = !c.finished && !c.stuck
+	return c.left
 }
 
 func (t *token) finish(c *call, out []byte, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	c.out, c.err, c.finished = out, err, true
-	if c.timer != nil {
-		c.timer.Stop()
-	}
-	if c.stuck {
-		t.stuck--
-		t.wakeAll()
-	}
+	c.finished = true
 	if c.left && err == nil && out != nil {
 		t.figures.Orphans++
 	}
@@ -275,6 +244,13 @@ func (t *token) finish(c *call, out []byte, err error) {
 		t.leftover = false
 		go t.end()
 	}
+	if c.stuck {
+		t.stuck--
+		t.wakeAll()
+		return
+	}
+	t.unwatch(c)
+	c.out, c.err = out, err
 	close(c.done)
 }
 
