@@ -25,8 +25,8 @@ var mayImport = map[string][]string{
 	"sign/internal/artwork": {"serial", "sign/seal"},
 	"sign":                  {"pdf", "pdf/content", "serial", "sign/cms", "sign/internal/artwork", "sign/ltv", "sign/seal", "sign/tsa"},
 	"sign/tsa":              {"sign/cms"},
-	"verify":                {"pdf", "serial", "sign/cms", "sign/seal"},
-	"verify/scan":           {"sign/seal"},
+	"verify":                {"pdf", "serial", "sign/cms", "sign/seal", "verify/internal/qrtext"},
+	"verify/scan":           {"sign/seal", "verify/internal/qrtext"},
 	"verify/verifytest":     {"verify", "verify/scan"},
 }
 

@@ -3,8 +3,8 @@
 //
 // It follows ISO 32000-2:2020: file structure (7.5), objects (7.3), filters
 // (7.4), encryption by password (7.6), the page tree (7.7.3) and interactive form
-// fields (12.7). The two calls to make are [Open], which reads the end of the file and its
-// cross-reference sections, and [NewUpdate], which lays out the bytes to be
+// fields (12.7). The two calls to make are [Open], which reads the end of the file
+// and its cross-reference sections, and [NewUpdate], which lays out the bytes to be
 // appended:
 //
 //	f, err := pdf.Open(r, size, nil)
@@ -40,11 +40,11 @@
 // The same bytes are always read the same. Where other readers are likely to differ,
 // because an object is defined twice in one revision or bytes in a stream look like
 // an object for example, [File.Repaired] says so; also where a table that is still in
-// the file leads to something else, since a reader that is less strict goes by it. It says nothing of what is written
-// wrong inside objects: lengths and filters are not mended. The pass is linear in the
-// size of the file, takes some 60 bytes for each object found (Limits.Definitions),
-// and holds no part of the file. An [Update] of such a file lists all its objects, so
-// that every reader opens the result regularly.
+// the file leads to something else, since a reader that is less strict goes by it. It
+// says nothing of what is written wrong inside objects: lengths and filters are not
+// mended. The pass is linear in the size of the file, takes some 60 bytes for each
+// object found (Limits.Definitions), and holds no part of the file. An [Update] of
+// such a file lists all its objects, so that every reader opens the result regularly.
 //
 // # Memory and time
 //

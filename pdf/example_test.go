@@ -2,6 +2,7 @@ package pdf_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -140,4 +141,30 @@ func ExampleFile_Encryption() {
 	// Output:
 	// 256 false true false
 	// 256 true true true
+}
+
+// A file that lost its end is refused, unless it may be read by repair.
+func ExampleFile_Repaired() {
+	file, err := pdfs.Get("classic.pdf")
+	if err != nil {
+		log.Fatal(err)
+	}
+	whole := file.Bytes()
+	cut := whole[:bytes.LastIndex(whole, []byte("xref"))]
+	_, err = pdf.Open(bytes.NewReader(cut), int64(len(cut)), nil)
+	fmt.Println(errors.Is(err, pdf.ErrDamaged))
+
+	f, err := pdf.Open(bytes.NewReader(cut), int64(len(cut)), &pdf.Options{Repair: pdf.RepairDamaged})
+	if err != nil {
+		log.Fatal(err)
+	}
+	page, err := f.Page(-1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	how := f.Repaired() // nil for a file that needed none
+	fmt.Println(page.Number, how != nil, how.Ambiguities)
+	// Output:
+	// true
+	// 1 true []
 }

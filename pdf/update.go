@@ -107,8 +107,8 @@ func (u *Update) Room(objects int, bytes int64) error {
 // stays and the second is derived from the update; when /ID is missing or no
 // array of strings, both are (a missing one stays missing in an encrypted file,
 // since keys depend on it). Of a file that was read by repair the section lists
-// every object, and there is no /Prev. What [Update.Room] finds is a [*LimitError], and a
-// stream of another file an [*UnsupportedError].
+// every object, and there is no /Prev. What [Update.Room] finds is a [*LimitError],
+// and a stream of another file an [*UnsupportedError].
 //
 // In an encrypted file strings and streams are encrypted as those in the file
 // are; in one that cannot be decrypted they give the error of [File.Encryption].
@@ -292,8 +292,8 @@ func (u *Update) newID(id Object, body []byte) (Array, error) {
 		keep = keep && ok
 		h.Write([]byte(s))
 	}
-	// The update counts by two checksums and its length, which cost a tenth of a
-	// digest: an identifier tells versions apart and protects nothing.
+	// The update counts by its length and two checksums, which cost less than a
+	// digest of it: an identifier tells versions apart and protects nothing.
 	h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(body))))
 	h.Write(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(body)))
 	h.Write(binary.BigEndian.AppendUint32(nil, crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))))

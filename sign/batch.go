@@ -44,7 +44,7 @@ type Outcome struct {
 	Job      Job
 	Index    int            // of the job in the sequence, from zero
 	Receipt  serial.Receipt // of the ledger; also with an Err of Done
-	Result   *Result        // nil when the receipt is a replayed one
+	Result   *Result        // nil when the receipt is a replayed one, or nothing was signed
 	Warnings []string       // see [Document.Warnings]
 	Err      error          // nil: stamped
 
@@ -70,7 +70,8 @@ type BatchOptions struct {
 	// update alone, which appended to the source is the stamped document.
 	Whole bool
 	// Complete adds later revisions to an update before it is kept, as [Extend] makes
-	// them. It is not asked when a timestamp is owed. It cannot go with Whole.
+	// them. It is not asked when a timestamp is owed, and cannot go with Whole. The
+	// Result is that of the signature and knows nothing of those revisions.
 	Complete func(ctx context.Context, r io.ReaderAt, size int64, update []byte) ([]byte, error)
 	// Fatal says that the batch shall stop because of the error of a document. Nil
 	// stops at what no other document can get past: serial.ErrFenced,
@@ -80,8 +81,8 @@ type BatchOptions struct {
 	// taken: then the key or the disk is gone, and every other document would only
 	// hold a unit. Zero: twice InFlight; negative: no limit.
 	MaxFailures int
-	// Progress is called with each outcome, before it is given out and never twice
-	// at a time.
+	// Progress is called for each outcome with the count so far, before the outcome
+	// is given out and never twice at a time.
 	Progress func(Tally)
 }
 
@@ -107,7 +108,9 @@ type Tally struct {
 //	}
 //
 // A job is taken from the sequence when there is a place for it, in a goroutine of the
-// batch. A sequence that waits for something must end its waiting with ctx.
+// batch. A sequence that waits for something must end its waiting with ctx. The keys of
+// credential and stamp, [Job.Open], [Job.Done] and [BatchOptions.Complete] are called
+// for several documents at a time.
 //
 // # How it ends
 //
@@ -123,6 +126,9 @@ type Tally struct {
 func Batch(ctx context.Context, ledger Redeemer, cred *Credential, jobs iter.Seq[Job], opt *BatchOptions) iter.Seq2[Outcome, error] {
 	return func(yield func(Outcome, error) bool) {
 		b, err := newBatch(ledger, cred, opt)
+		if err == nil && jobs == nil { // which would end the program, in a goroutine of the batch
+			err = errors.New("sign: a batch needs jobs")
+		}
 		if err != nil {
 			yield(Outcome{}, err)
 			return

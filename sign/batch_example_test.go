@@ -3,8 +3,6 @@ package sign_test
 import (
 	"bytes"
 	"context"
-	"crypto"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"log"
@@ -100,55 +98,4 @@ func ExampleBatch() {
 	// form.pdf has a serial of ZZ
 	// missing.pdf was not stamped
 	// linearized-streams.pdf has a serial of ZZ
-}
-
-// Prepare in one process, keep what is needed in a file, and finish in another, when
-// the signature has come.
-func ExampleReadPrepared() {
-	ctx := context.Background()
-	specimen, err := pki.New(nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	id := specimen.StampP256
-	credential, err := sign.NewCredential(id.Cert, id.Chain, nil, nil) // no key here
-	if err != nil {
-		log.Fatal(err)
-	}
-	file, err := pdfs.Get("classic.pdf")
-	if err != nil {
-		log.Fatal(err)
-	}
-	source := file.Bytes()
-	doc, err := sign.Open(bytes.NewReader(source), int64(len(source)), nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	prepared, err := doc.Prepare(ctx, credential, sign.Issue{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	var state bytes.Buffer // a file
-	if _, err := prepared.WriteTo(&state); err != nil {
-		log.Fatal(err)
-	}
-
-	// Elsewhere, a key signs the digest.
-	signature, err := id.Key.Sign(rand.Reader, prepared.Digest(credential.Algorithm()), crypto.SHA256)
-	if err != nil {
-		log.Fatal(err)
-	}
-
-	// Later, in another process.
-	later, err := sign.ReadPrepared(&state)
-	if err != nil {
-		log.Fatal(err)
-	}
-	var signed bytes.Buffer
-	result, err := later.Finish(ctx, &signed, bytes.NewReader(source), int64(len(source)), credential, signature)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(result.Length == int64(signed.Len()), bytes.HasPrefix(signed.Bytes(), source))
-	// Output: true true
 }

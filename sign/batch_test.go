@@ -479,6 +479,7 @@ func TestBatchRefuses(t *testing.T) {
 		"no ledger":     sign.Batch(t.Context(), nil, cred, batchJobs(1), nil),
 		"no credential": sign.Batch(t.Context(), l, nil, batchJobs(1), nil),
 		"no key":        sign.Batch(t.Context(), l, bare, batchJobs(1), nil),
+		"no jobs":       sign.Batch(t.Context(), l, cred, nil, nil),
 		"negative":      sign.Batch(t.Context(), l, cred, batchJobs(1), &sign.BatchOptions{InFlight: -1}),
 		"both":          sign.Batch(t.Context(), l, cred, batchJobs(1), &sign.BatchOptions{Whole: true, Complete: func(context.Context, io.ReaderAt, int64, []byte) ([]byte, error) { return nil, nil }}),
 	} {

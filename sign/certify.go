@@ -60,7 +60,7 @@ func (d *Document) checkCertify() error {
 		return nil
 	}
 	if c.Changes.level() == 0 {
-		return &CertificationError{What: fmt.Sprintf("has no changes of kind %d", c.Changes)}
+		return &CertificationError{What: fmt.Sprintf("is to permit changes of an unknown kind %d", c.Changes)}
 	}
 	perms, err := d.file.Dict(d.form.catalog["Perms"])
 	if err != nil {

@@ -128,8 +128,12 @@ func TestCertifyRefused(t *testing.T) {
 		require.Contains(t, refused.Error(), c.what, name)
 	}
 	certified := fileBytes(t, "certified-p3.pdf")
-	_, err := sign.Open(bytes.NewReader(certified), int64(len(certified)), &sign.Options{Certify: &sign.Certification{}})
-	require.ErrorIs(t, err, sign.ErrCertified)
+	for _, allow := range []bool{false, true} { // which helps other signatures
+		opt := &sign.Options{Certify: &sign.Certification{}, AllowCertified: allow}
+		_, err := sign.Open(bytes.NewReader(certified), int64(len(certified)), opt)
+		var refused *sign.CertificationError
+		require.ErrorAs(t, err, &refused)
+	}
 }
 
 // withoutFlags makes the form say that no signatures are there.

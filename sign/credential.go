@@ -24,8 +24,8 @@ type CredentialOptions struct {
 // context of the call, so that a caller who leaves does not wait for the key.
 type ContextSigner interface {
 	crypto.Signer
-	// SignContext signs a digest, or a message with Ed25519, and gives up when ctx
-	// ends.
+	// SignContext signs a digest, or a message with Ed25519 and ML-DSA, and gives up
+	// when ctx ends.
 	SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error)
 }
 

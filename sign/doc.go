@@ -15,12 +15,12 @@
 //
 // A [Credential] takes any [crypto.Signer]: RSA of 2048 bits and more (PKCS #1
 // v1.5 or PSS), ECDSA P-256, P-384 and P-521, Ed25519, and ML-DSA in programs
-// built with Go 1.27 or later. The key is used exactly
-// once for a document, and the signature is checked with the certificate's
-// public key before it is embedded. When the key is somewhere else,
-// [Document.Prepare] gives the message to be signed and [Prepared.Finish] takes
-// the signature, possibly in another process ([Prepared.WriteTo], [ReadPrepared]);
-// a seal key that is somewhere else is served by [Document.NewSeal] before that.
+// built with Go 1.27 or later. The key is used exactly once for a document, and the
+// signature is checked with the certificate's public key before it is embedded. When
+// the key is somewhere else, [Document.Prepare] gives the message to be signed and
+// [Prepared.Finish] takes the signature, possibly in another process
+// ([Prepared.WriteTo], [ReadPrepared]); a seal key that is somewhere else is served
+// by [Document.NewSeal] before that.
 //
 // Package sign/pkcs11 makes a signer of keys in tokens, package sign/remote one of
 // keys in services. Both are [ContextSigner]s: a caller whose context ends does not
@@ -71,8 +71,7 @@
 // # What is left out
 //
 // Broken files are refused; [Options.AllowRepair] stamps those whose cross-reference
-// data alone is broken. Encrypted files are
-// stamped as far as their author permits and a password opens them; those
-// encrypted for certificates, or with an integrity code (ISO/TS 32004), are
-// refused.
+// data alone is broken. Encrypted files are stamped as far as their author permits
+// and a password opens them; those encrypted for certificates, or with an integrity
+// code (ISO/TS 32004), are refused.
 package sign

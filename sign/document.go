@@ -78,10 +78,10 @@ func (d *Document) preflight(size int64) error {
 	if err := d.readExisting(); err != nil {
 		return err
 	}
-	if err := d.checkPermission(); err != nil {
+	if err := d.checkCertify(); err != nil { // first: no option helps a document that is signed
 		return err
 	}
-	if err := d.checkCertify(); err != nil {
+	if err := d.checkPermission(); err != nil {
 		return err
 	}
 	if err := d.checkStamp(size); err != nil {

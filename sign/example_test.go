@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"log"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/seed-574216e4/meterai/sign/seal"
 	"github.com/seed-574216e4/meterai/testdata/pdfs"
 	"github.com/seed-574216e4/meterai/testdata/pki"
+	"github.com/seed-574216e4/meterai/verify"
 )
 
 // exampleNumber stands for the number that a ledger reserves.
@@ -64,7 +64,7 @@ func Example() {
 }
 
 // The signing key is somewhere else: only the message travels there, and the
-// prepared document waits as a small file.
+// prepared document waits as a small file, for another process if need be.
 func ExampleDocument_Prepare() {
 	specimen, err := pki.New(nil)
 	if err != nil {
@@ -89,14 +89,15 @@ func ExampleDocument_Prepare() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	state, err := json.Marshal(prepared)
+	var state bytes.Buffer // a file
+	kept, err := prepared.WriteTo(&state)
 	if err != nil {
 		log.Fatal(err)
 	}
 
 	// Elsewhere, and later.
-	var later sign.Prepared
-	if err := json.Unmarshal(state, &later); err != nil {
+	later, err := sign.ReadPrepared(&state)
+	if err != nil {
 		log.Fatal(err)
 	}
 	signature, err := id.Key.Sign(rand.Reader, later.Digest(credential.Algorithm()), crypto.SHA256)
@@ -109,7 +110,7 @@ func ExampleDocument_Prepare() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(result.Length == int64(out.Len()), len(state) < 64<<10)
+	fmt.Println(result.Length == int64(out.Len()), kept < 64<<10)
 	// Output: true true
 }
 
@@ -162,4 +163,39 @@ func ExampleDocument_NewSeal() {
 	}
 	fmt.Println(len(source)+len(update) == int(result.Length), len(result.Seal))
 	// Output: true 130
+}
+
+// The author's signature: it says that afterwards forms may be filled in, and nothing
+// else.
+func ExampleCertification() {
+	specimen, err := pki.New(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	id := specimen.StampP256
+	credential, err := sign.NewCredential(id.Cert, id.Chain, id.Key, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	file, err := pdfs.Get("form.pdf")
+	if err != nil {
+		log.Fatal(err)
+	}
+	certify := &sign.Options{Certify: &sign.Certification{Changes: sign.FormChanges}}
+	doc, err := sign.Open(bytes.NewReader(file.Bytes()), int64(len(file.Bytes())), certify)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var out bytes.Buffer
+	if _, err := doc.Sign(context.Background(), &out, credential, sign.Issue{}); err != nil {
+		log.Fatal(err)
+	}
+
+	// A verifier finds it.
+	report, err := verify.Document(context.Background(), bytes.NewReader(out.Bytes()), int64(out.Len()), &verify.Options{IntegrityOnly: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(report.Indication, report.Signatures[0].Certified)
+	// Output: TOTAL-PASSED forms
 }

@@ -38,7 +38,7 @@ type Options struct {
 	// must be nil. Without it the stamp stands in the corner whatever is there.
 	Free bool
 	// Width and Height are the stamp's size in points; both zero is its
-	// natural size (see [NaturalSize]), one zero keeps the proportions.
+	// natural size (see [Stamp.NaturalSize]), one zero keeps the proportions.
 	Width, Height float64
 	// Field is the full name of an empty signature field of the document that
 	// is to be filled instead of making a new one. Its name stays, and it says
@@ -98,7 +98,7 @@ type Stamp struct {
 	// IDR and the code of any other currency.
 	Words string
 	// Specimen marks a stamp of a test credential: the seal says so and the
-	// appearance carries the word SPECIMEN.
+	// appearance carries the word SPESIMEN.
 	Specimen bool
 	// Seal signs the seal (Ed25519 or ECDSA P-256). Nil needs Key, and the
 	// finished seal in [Issue].
@@ -115,9 +115,9 @@ type Issue struct {
 	// Number is the serial number; it must be there when Options.Stamp is.
 	Number serial.Number
 	// Time is the claimed time of signing, in whole seconds, from 1970 to the
-	// year 9999; zero is now. The
-	// same number with the same time gives the same seal, so a stamp that was
-	// interrupted can be made again (see serial.Reservation).
+	// year 9999; zero is now. The same number with the same time gives the same
+	// seal, so a stamp that was interrupted can be made again (see
+	// serial.Reservation).
 	Time time.Time
 	// Seal is a finished seal whose key is not at hand; see
 	// [Document.NewSeal].

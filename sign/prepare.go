@@ -13,7 +13,8 @@ import (
 	"github.com/seed-574216e4/meterai/sign/tsa"
 )
 
-// preparedVersion is the version of the JSON form of [Prepared].
+// preparedVersion is [Prepared.Version], which only its JSON form writes down; the
+// file has a version of its own.
 const preparedVersion = 1
 
 // A Prepared document lacks nothing but the signature's value. It can be kept in a
@@ -71,8 +72,8 @@ func (d *Document) prepare(ctx context.Context, h hash.Hash, cred *Credential, i
 }
 
 // Message is what the key has to sign: the DER of the signed attributes
-// (RFC 5652, 5.4). RSA and ECDSA keys sign its digest, Ed25519 keys the
-// message itself.
+// (RFC 5652, 5.4). RSA and ECDSA keys sign its digest, Ed25519 and ML-DSA keys
+// the message itself.
 func (p *Prepared) Message() []byte { return p.Attributes }
 
 // Digest is the digest of the message, for keys that sign digests.
@@ -98,6 +99,29 @@ func (p *Prepared) Finish(ctx context.Context, w io.Writer, r io.ReaderAt, size 
 // prepared. When there is no token and none may be owed, nothing was written and the
 // error is a *[TimestampError]: the same call may be made again later.
 func (p *Prepared) FinishTimestamped(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, cred *Credential, signature []byte, t *Timestamp) (*Result, error) {
+	done, err := p.finish(ctx, w, r, size, cred, signature, t)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(done.Update); err != nil {
+		return nil, fmt.Errorf("sign: writing the update: %w", err)
+	}
+	return &done.Result, nil
+}
+
+// FinishUpdate is [Prepared.FinishTimestamped] that gives the update alone, as
+// [Document.Update] does; t is nil when the document was not prepared for a
+// timestamp.
+func (p *Prepared) FinishUpdate(ctx context.Context, r io.ReaderAt, size int64, cred *Credential, signature []byte, t *Timestamp) ([]byte, *Result, error) {
+	done, err := p.finish(ctx, io.Discard, r, size, cred, signature, t)
+	if err != nil {
+		return nil, nil, err
+	}
+	return done.Update, &done.Result, nil
+}
+
+// finish gives the completed copy, and has written the source to w.
+func (p *Prepared) finish(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, cred *Credential, signature []byte, t *Timestamp) (*Prepared, error) {
 	if cred == nil {
 		return nil, ErrNoKey
 	}
@@ -127,10 +151,7 @@ func (p *Prepared) FinishTimestamped(ctx context.Context, w io.Writer, r io.Read
 	if !bytes.Equal(p.template(cred).SignedAttributes(signed.Sum(nil)), p.Attributes) {
 		return nil, &PreparedError{What: "the update is not the one that was signed"}
 	}
-	if _, err := w.Write(done.Update); err != nil {
-		return nil, fmt.Errorf("sign: writing the update: %w", err)
-	}
-	return &done.Result, nil
+	return &done, nil
 }
 
 // check refuses what did not come from Prepare with the same certificate.

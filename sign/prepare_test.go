@@ -56,6 +56,10 @@ func TestRemoteKeys(t *testing.T) {
 	res, err := later.Finish(t.Context(), &out, bytes.NewReader(src), int64(len(src)), remote, signature)
 	require.NoError(t, err)
 	require.Equal(t, int64(out.Len()), res.Length)
+	update, again, err := later.FinishUpdate(t.Context(), bytes.NewReader(src), int64(len(src)), remote, signature, nil)
+	require.NoError(t, err)
+	require.Equal(t, out.Bytes()[len(src):], update)
+	require.Equal(t, res, again)
 	report := verified(t, out.Bytes())
 	require.Equal(t, verify.TotalPassed, report.Indication, "%v", report)
 
@@ -63,6 +67,8 @@ func TestRemoteKeys(t *testing.T) {
 		other := bytes.Clone(src)
 		other[len(other)/2] ^= 1
 		_, err := later.Finish(t.Context(), io.Discard, bytes.NewReader(other), int64(len(other)), remote, signature)
+		require.ErrorIs(t, err, sign.ErrChanged)
+		_, _, err = later.FinishUpdate(t.Context(), bytes.NewReader(other), int64(len(other)), remote, signature, nil)
 		require.ErrorIs(t, err, sign.ErrChanged)
 		_, err = later.Finish(t.Context(), io.Discard, bytes.NewReader(src), int64(len(src))-1, remote, signature)
 		require.ErrorIs(t, err, sign.ErrChanged)

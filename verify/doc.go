@@ -97,9 +97,10 @@
 //
 // # What is left out
 //
-// There is no network access: missing revocation data is INDETERMINATE
-// (TRY_LATER). Evidence records, attribute
-// certificates and signature policies are not evaluated.
+// There is no network access, but for what the caller's Options.Ledger does: missing
+// revocation data is INDETERMINATE (TRY_LATER). Evidence records, attribute
+// certificates and signature policies are not evaluated. Images are not read here:
+// package verify/scan finds the texts of printed seals in them.
 //
 // Encrypted documents are opened with Options.Password or the empty password. One
 // that no password opens is UNREADABLE, as is one with a handler of another kind
@@ -127,8 +128,8 @@
 // seal trust list should name signing certificates rather than their authorities.
 //
 // A check of integrity alone ([Options.IntegrityOnly]) sets the trust in seals,
-// lists and the ledger aside as well: [Stamp.Genuine] is false then, whatever the indication. A seal
-// that contradicts its signature or its document fails there too.
+// lists and the ledger aside as well: [Stamp.Genuine] is false then, whatever the
+// indication. A seal that contradicts its signature or its document fails there too.
 //
 // A printed seal can be photocopied. [Seal] therefore never says that a stamp
 // is valid; only [SealForDocument], with the file at hand, decides that.

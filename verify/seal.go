@@ -57,7 +57,8 @@ func (r *SealReport) ExitCode() int { return r.Indication.exitCode() }
 // the URL before it. A genuine seal is at best INDETERMINATE: it could be a
 // photocopy on another paper. Its key is judged by the time that the seal claims,
 // since nothing on paper proves more. The error is not nil only for a wrong
-// Options.SealTrust; a text that is no seal is TOTAL-FAILED.
+// Options.SealTrust; a text that is no seal is TOTAL-FAILED. A ledger is waited for
+// as long as it takes: [SealContext] sets it a limit.
 func Seal(text string, opt *Options) (*SealReport, error) {
 	return SealContext(context.Background(), text, opt)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Ledger is asked what became of a serial. A [*serial.Ledger] is one; another may
-// ask a service.
+// ask a service. It must be safe for concurrent use where its [Options] are shared.
 type Ledger interface {
 	// Lookup gives the reservation of a number, or an error that is
 	// [serial.ErrNotFound] when no such number was ever issued. Of the

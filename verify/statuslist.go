@@ -142,7 +142,10 @@ func ParseStatusList(b []byte, trust *SealTrust) (*StatusList, error) {
 	if err := l.accept(b, key, trust); err != nil {
 		return nil, err
 	}
-	return l, l.checkEntries()
+	if err := l.checkEntries(); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // parseListHeader reads everything but the entries, which it only divides.

@@ -289,9 +289,10 @@ func TestAttackListsThatAreNotCanonical(t *testing.T) {
 		"trailing byte":               func(b []byte) []byte { return append(b, 0) },
 		"another algorithm":           func(b []byte) []byte { b[8] = 2; return b },
 	} {
-		_, err := verify.ParseStatusList(resigned(t, change(bytes.Clone(good[:len(good)-64]))), trust)
+		l, err := verify.ParseStatusList(resigned(t, change(bytes.Clone(good[:len(good)-64]))), trust)
 		var bad *verify.StatusListError
 		require.ErrorAs(t, err, &bad, name)
+		require.Nil(t, l, name)
 	}
 	parsed(t, resigned(t, bytes.Clone(good[:len(good)-64])), trust)
 }

@@ -9,6 +9,7 @@ import (
 	"rsc.io/qr/coding"
 
 	"github.com/seed-574216e4/meterai/sign/seal"
+	"github.com/seed-574216e4/meterai/verify/internal/qrtext"
 )
 
 // People, and their phones, read the symbol on the page; what counts is the
@@ -207,68 +208,6 @@ func (m *modules) read() (string, seal.Level, bool) {
 			}
 		}
 	}
-	text, ok := segments(data, version)
+	text, ok := qrtext.Segments(data, int(version))
 	return text, as, ok
-}
-
-// bitReader takes bits from the left; beyond the end there are zeros.
-type bitReader struct {
-	b   []byte
-	pos int
-}
-
-func (r *bitReader) take(n int) int {
-	v := 0
-	for range n {
-		v <<= 1
-		if r.pos/8 < len(r.b) {
-			v |= int(r.b[r.pos/8]>>(7-r.pos%8)) & 1
-		}
-		r.pos++
-	}
-	return v
-}
-
-const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
-
-// segments reads numeric and alphanumeric segments (ISO/IEC 18004, 7.4).
-func segments(data []byte, version coding.Version) (string, bool) {
-	r := &bitReader{b: data}
-	wider := 0 // of the counts, from version 10 and 27 on
-	if version >= 10 {
-		wider = 2
-	}
-	if version >= 27 {
-		wider = 4
-	}
-	var text strings.Builder
-	for r.pos+4 <= 8*len(data) {
-		switch r.take(4) {
-		case 0:
-			return text.String(), true
-		case 1:
-			for n := r.take(10 + wider); n > 0; n -= 3 {
-				digits := min(n, 3)
-				v := strconv.Itoa(r.take([4]int{0, 4, 7, 10}[digits]))
-				if len(v) > digits || r.pos > 8*len(data) {
-					return "", false
-				}
-				text.WriteString(strings.Repeat("0", digits-len(v)) + v)
-			}
-		case 2:
-			for n := r.take(9 + wider); n > 0; n -= 2 {
-				v, pair := r.take([3]int{0, 6, 11}[min(n, 2)]), n > 1
-				if r.pos > 8*len(data) || pair && v >= 45*45 || !pair && v >= 45 {
-					return "", false
-				}
-				if pair {
-					text.WriteByte(alphanumeric[v/45])
-				}
-				text.WriteByte(alphanumeric[v%45])
-			}
-		default:
-			return "", false
-		}
-	}
-	return text.String(), true
 }

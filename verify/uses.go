@@ -58,9 +58,12 @@ type SetReport struct {
 	DoubleUses []DoubleUse `json:"double_uses"`
 }
 
-// Add takes the stamps of a report and gives the double uses that they prove
-// with those taken before.
+// Add takes the stamps of a report and gives the double uses that they prove with
+// those taken before, as far as [SetReport.DoubleUses] has room for them.
 func (u *Uses) Add(r *Report) []DoubleUse {
+	if r == nil { // there is none when a check ended with an error
+		return nil
+	}
 	if u.seen == nil {
 		u.seen = map[useKey]use{}
 	}
@@ -75,7 +78,7 @@ func (u *Uses) Add(r *Report) []DoubleUse {
 			found++
 		}
 	}
-	return u.list[len(u.list)-min(found, len(u.list)):]
+	return append([]DoubleUse(nil), u.list[len(u.list)-found:]...) // the caller's own
 }
 
 // add tells whether the stamp proves a double use that has room in the list.

@@ -139,6 +139,26 @@ func TestManyFilesTogether(t *testing.T) {
 	require.Equal(t, n+1500, r.Stamps)
 }
 
+// TestUsesKeepsItsList: what a caller does with an answer changes no later one.
+func TestUsesKeepsItsList(t *testing.T) {
+	report := func(serial, digest string) *verify.Report {
+		return &verify.Report{File: digest, Signatures: []verify.Signature{{Stamp: &verify.Stamp{
+			Kind: verify.KindSeal, Serial: serial, Genuine: true, DocumentDigest: digest}}}}
+	}
+	var u verify.Uses
+	for i := range 10 {
+		serial := fmt.Sprint(i)
+		u.Add(report(serial, "a"))
+		found := u.Add(report(serial, "b"))
+		require.Len(t, found, 1)
+		found[0].Serial = "changed"
+		_ = append(found, verify.DoubleUse{Serial: "added"})
+	}
+	for i, d := range u.Report().DoubleUses {
+		require.Equal(t, fmt.Sprint(i), d.Serial)
+	}
+}
+
 func ExampleUses() {
 	stamped := func(file, digest string) *verify.Report { // as verify.Document gives it
 		return &verify.Report{File: file, Signatures: []verify.Signature{{Stamp: &verify.Stamp{

@@ -124,7 +124,7 @@ func (d *doctor) checkSeries() *serial.Scheme {
 func (d *doctor) checkLedger(ctx context.Context, scheme *serial.Scheme) {
 	const check = "ledger"
 	const restore = "restore it from a backup beside the witness that is there; see 'meterai backup --help'"
-	store, err := sqlite.Open(ctx, d.home.ledger(), &sqlite.Options{MustExist: true})
+	store, err := sqlite.Open(ctx, d.home.ledger(), &sqlite.Options{ReadOnly: true})
 	if err != nil {
 		d.fail(check, restore, "%v", err)
 		return

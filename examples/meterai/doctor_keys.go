@@ -66,13 +66,17 @@ func (d *doctor) checkTrust(p *pki.PKI, scheme *serial.Scheme) {
 		signer crypto.Signer
 	}{{"P-256", p.SealP256}, {"Ed25519", p.SealEd25519}} {
 		e, err := verify.TrustKey(k.signer.Public(), p.StampP256.Cert, p.StampRSA.Cert)
+		var own *seal.Key
+		if err == nil {
+			own, err = e.Key()
+		}
 		if err != nil {
 			d.fail(check, "restore the key from its backup", "seal key %s: %v", k.name, err)
 			continue
 		}
 		at := slices.IndexFunc(opt.SealTrust.Entries, func(other verify.SealTrustEntry) bool {
-			key, err := sealKey(other.PublicKey)
-			return err == nil && key == e.PublicKey
+			key, err := other.Key()
+			return err == nil && key.Hash() == own.Hash()
 		})
 		if at < 0 {
 			d.fail(check, "publish its entry (verify.TrustKey), or restore the key that is published", "no entry for the seal key %s", k.name)
@@ -80,19 +84,6 @@ func (d *doctor) checkTrust(p *pki.PKI, scheme *serial.Scheme) {
 		}
 		d.checkEntry(k.name, k.signer, opt, &opt.SealTrust.Entries[at], e.Certificates, scheme)
 	}
-}
-
-// sealKey brings a public key of a trust list to the form that TrustKey gives.
-func sealKey(text string) (string, error) {
-	if !strings.Contains(text, "-----BEGIN") {
-		return strings.Join(strings.Fields(text), ""), nil
-	}
-	key, err := seal.ParseKeyPEM([]byte(text))
-	if err != nil {
-		return "", err
-	}
-	e, err := verify.TrustKey(key.Public())
-	return e.PublicKey, err
 }
 
 func (d *doctor) checkEntry(name string, signer crypto.Signer, opt *verify.Options, e *verify.SealTrustEntry, carriers []string, scheme *serial.Scheme) {

@@ -62,7 +62,12 @@ func (d *doctor) checkTSA(ctx context.Context, client *http.Client, address stri
 	token, err := c.Timestamp(ctx, crypto.SHA256, digest)
 	after := d.now()
 	if err != nil {
-		d.fail(check, do, "%s: %v", host, err)
+		text := err.Error() // which names scheme, host and path
+		if u, parseErr := url.Parse(address); parseErr == nil {
+			name := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+			text = strings.ReplaceAll(text, name.String(), host)
+		}
+		d.fail(check, do, "%s", text)
 		return
 	}
 	d.ok(check, "%s gives good tokens, of %d bytes, in %v", host, len(token.Raw), after.Sub(before).Round(time.Millisecond))

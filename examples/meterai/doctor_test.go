@@ -217,7 +217,7 @@ func TestDoctorServices(t *testing.T) {
 	_, r = examine(t, all...)
 	r.has(t, "OCSP", statusFail, "was revoked on")
 
-	_, r = examine(t, "--tsa", "http://127.0.0.1:1/tsa", "--crl-url", "http://127.0.0.1:1/secret")
+	_, r = examine(t, "--tsa", "http://127.0.0.1:1/secret", "--crl-url", "http://127.0.0.1:1/secret")
 	r.has(t, "timestamps", statusFail, "127.0.0.1:1")
 	for _, f := range r.Checks {
 		require.NotContains(t, f.Text, "secret")

@@ -220,7 +220,11 @@ func (f *finishFlags) finish(ctx context.Context, l *ledger, src io.ReaderAt, si
 		if r.Number != p.Result.Number || !r.Time.Equal(p.Result.Time) {
 			return &sign.PreparedError{What: "the ledger has begun another attempt; prepare again"}
 		}
-		_, err := p.Finish(ctx, &tail{w: w, skip: size}, src, size, cred, signature)
+		update, _, err := p.FinishUpdate(ctx, src, size, cred, signature, nil)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(update)
 		return err
 	})
 }
@@ -260,21 +264,4 @@ func readSome(file string, most int64) ([]byte, error) {
 		err = fmt.Errorf("%s has more than %d bytes", file, most)
 	}
 	return b, err
-}
-
-// A tail passes on what comes after the first bytes: of a stamped document, the
-// update.
-type tail struct {
-	w    io.Writer
-	skip int64
-}
-
-func (t *tail) Write(b []byte) (int, error) {
-	n := min(t.skip, int64(len(b)))
-	t.skip -= n
-	if n == int64(len(b)) {
-		return len(b), nil
-	}
-	m, err := t.w.Write(b[n:])
-	return int(n) + m, err
 }

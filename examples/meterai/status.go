@@ -43,7 +43,7 @@ func (f *statusFlags) apply(h home, opt *verify.Options, ownTrust bool) error {
 	opt.RequireStatus = f.require
 	files := f.lists
 	if h.dir != "" && ownTrust {
-		if _, err := os.Stat(h.statusList()); err == nil {
+		if _, err := os.Stat(h.statusList()); !errors.Is(err, fs.ErrNotExist) {
 			files = append([]string{h.statusList()}, files...)
 		}
 		if _, err := os.Stat(h.ledger()); !f.noLedger && !errors.Is(err, fs.ErrNotExist) {

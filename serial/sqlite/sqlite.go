@@ -27,8 +27,9 @@
 // # Reading
 //
 // A database that cannot be written, as on a read-only file system, opens for reading; so does one that is behind its
-// witness, or whose witness is damaged. Who only looks up opens it with [Options.ReadOnly] and disturbs no writer. At most 16 views and 48 scans run at a time, the others wait; a loop through
-// entries or accounts is a scan, and one that begins another inside of it takes two.
+// witness, or whose witness is damaged. Who only looks up opens it with [Options.ReadOnly] and disturbs no writer. At most
+// 16 views and 48 scans run at a time, the others wait; a loop through entries or accounts is a scan, and one that begins
+// another inside of it takes two.
 //
 // [serial.Audit] first runs SQLite's own check of the whole file (integrity_check) and reports a fenced database.
 //

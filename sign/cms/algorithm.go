@@ -69,7 +69,8 @@ func (a Algorithm) pss() bool { return a >= RSAPSSSHA256 && a <= RSAPSSSHA512 }
 
 // AlgorithmFor is the algorithm to sign with when nothing else is asked for:
 // RSA PKCS #1 v1.5 with SHA-256, ECDSA with the hash function as long as the
-// curve, Ed25519, ML-DSA with the key's parameter set. A key that cannot sign here gives an error that is ErrAlgorithm.
+// curve, Ed25519, ML-DSA with the key's parameter set. A key that cannot sign here
+// gives an error that is ErrAlgorithm.
 func AlgorithmFor(pub crypto.PublicKey) (Algorithm, error) {
 	a := Algorithm(0)
 	switch k := pub.(type) {

@@ -178,7 +178,8 @@ func signingCertificateV2(hash crypto.Hash, id *identity) []byte {
 // SignedAttributes returns the DER SET OF Attribute (tag 0x31) to be signed over
 // a document with the given digest, made with t.Algorithm.Hash(): content-type,
 // message-digest and signing-certificate-v2, nothing else (ETSI EN 319 142-1,
-// 6.3) unless t is from [Template.WithSigningTime]. It returns nil when digest does not have the length of that hash.
+// 6.3) unless t is from [Template.WithSigningTime]. It returns nil when digest does
+// not have the length of that hash.
 func (t *Template) SignedAttributes(digest []byte) []byte {
 	if len(digest) != t.Algorithm.Hash().Size() {
 		return nil

@@ -5,6 +5,7 @@ package pkcs11
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 
 	p11 "github.com/miekg/pkcs11"
@@ -15,8 +16,9 @@ import (
 // several. It is [ErrKey] when no token has one, and [ErrUnavailable] when none can be
 // asked.
 func (s *Signer) Certificate(ctx context.Context) (*x509.Certificate, error) {
-	var first error
-	for _, t := range s.tokens {
+	var found error
+	// Each token twice: what was lost is found and repaired by the first time.
+	for _, t := range append(s.tokens[:len(s.tokens):len(s.tokens)], s.tokens...) {
 		if s.closed.Load() {
 			return nil, ErrClosed
 		}
@@ -33,19 +35,27 @@ func (s *Signer) Certificate(ctx context.Context) (*x509.Certificate, error) {
 		if err == nil {
 			return cert, nil
 		}
-		if first == nil {
-			first = err
+		if found == nil || !errors.Is(err, ErrUnavailable) {
+			found = err
 		}
 	}
-	return nil, first
+	return nil, found
 }
 
 // certificate looks for the certificate of a key. The caller is inside of the library.
 func (t *token) certificate(k *key, generation uint64) (*x509.Certificate, error) {
-	handle, _, err := t.ready(k, generation)
+	handle, version, err := t.ready(k, generation)
 	if err != nil {
+		t.learn(err, version)
 		return nil, err
 	}
+	cert, err := t.beside(k, handle)
+	t.learn(err, version)
+	return cert, err
+}
+
+// beside gives the certificate that belongs to a key, by the key's handle.
+func (t *token) beside(k *key, handle p11.ObjectHandle) (*x509.Certificate, error) {
 	t.admin.Lock()
 	defer t.admin.Unlock()
 	s := t.admin.keeper

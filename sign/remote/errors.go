@@ -12,14 +12,15 @@ var (
 	// ErrRefused is for endpoints: an error that is ErrRefused says that the service
 	// refuses this request, or the key, for good. It is not tried again.
 	ErrRefused = errors.New("remote: refused by the service")
-	// ErrSignature says that an endpoint gave a signature that does not verify.
+	// ErrSignature says that an endpoint gave a signature that does not verify. The
+	// same error is [ErrUnavailable]: another try may bring a good one.
 	ErrSignature = errors.New("remote: wrong signature")
 	// ErrClosed says that the signer was closed.
 	ErrClosed = errors.New("remote: closed")
 )
 
-// Error says which endpoint failed. It is [ErrUnavailable] unless it is [ErrRefused],
-// [ErrSignature] or the end of the caller's context.
+// Error says which endpoint failed. It is [ErrUnavailable] unless it is [ErrRefused]
+// or the end of the caller's context.
 type Error struct {
 	Endpoint string
 	Err      error // cause, never nil

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	mathrand "math/rand/v2"
 	"sync"
 	"time"
@@ -72,7 +73,11 @@ func (s *Signer) Public() crypto.PublicKey { return s.pub }
 // Sign is SignContext that takes at most [Options.Tries] times [Options.Timeout]. The
 // reader is not used: the service has its own randomness.
 func (s *Signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(s.opt.Tries)*s.opt.Timeout)
+	most := time.Duration(math.MaxInt64) // a product may be more than that
+	if s.opt.Timeout <= most/time.Duration(s.opt.Tries) {
+		most = time.Duration(s.opt.Tries) * s.opt.Timeout
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
 	return s.SignContext(ctx, digest, opts)
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -89,6 +90,14 @@ func TestNewRefuses(t *testing.T) {
 	require.Error(t, err)
 	_, err = remote.New([]remote.Endpoint{a}, &remote.Options{Timeout: -1})
 	require.Error(t, err)
+}
+
+// A time-out without end is none that has ended.
+func TestLongestTimeout(t *testing.T) {
+	s := open(t, &remote.Options{Timeout: math.MaxInt64}, endpoint("a", &service{}))
+	_, err := s.Sign(nil, digest(1), crypto.SHA256)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
 }
 
 func TestFailover(t *testing.T) {

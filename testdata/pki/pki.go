@@ -19,8 +19,9 @@
 //
 // It answers no requests: package pkiserver does (timestamps, OCSP, CRLs and issuers'
 // certificates over HTTP), with the certificates and keys of those services that are
-// here, and [Options.URL] puts its addresses into the certificates. Identities issued later by [PKI.Issue] belong to the caller and are not
-// written by [PKI.Write]; their revocation is.
+// here, and [Options.URL] puts its addresses into the certificates. Identities issued
+// later by [PKI.Issue] belong to the caller and are not written by [PKI.Write]; their
+// revocation is.
 package pki
 
 import (

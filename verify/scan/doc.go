@@ -18,14 +18,15 @@
 // of gray, so that modules of 2 pixels suffice; scans of 150 dpi have 2.4 and more
 // for stamps drawn by our rules. Of coloured images a second reading takes the
 // lightest of the three colours, in which blue or red ink across a black symbol is
-// hardly there. Error correction and segments (ISO/IEC 18004) are read by gozxing.
+// hardly there. Error correction (ISO/IEC 18004) is gozxing's.
 //
 // # Hostile images
 //
 // The header is read first, and an image of too many pixels is refused before it
 // is decoded. Candidates, readings and so the time for a pixel are bounded
 // (limits.go); the context is asked in between. Memory is at most some 16 bytes a
-// pixel, most of it that of the decoder.
+// pixel, most of it that of the decoder, and what a JPEG file has before its size,
+// which Options.MaxBytes bounds.
 //
 // # What is left out
 //

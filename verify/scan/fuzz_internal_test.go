@@ -24,24 +24,6 @@ func FuzzModules(f *testing.F) {
 	})
 }
 
-// FuzzSegments: whoever makes a symbol decides every bit that is left after error
-// correction.
-func FuzzSegments(f *testing.F) {
-	f.Add([]byte{0x40, 0x54, 0x12, 0x34, 0x56, 0x70}, 8)
-	f.Add([]byte{0x71, 0xa4, 0x05, 0x41, 0x42, 0x43, 0x44}, 1) // ECI 26
-	f.Add([]byte{0x50, 0x20, 0x10, 0xff, 0xff}, 30)
-	f.Add([]byte{0xd1, 0x01, 0x7f, 0xff}, 2) // Hanzi
-	f.Add([]byte{0x80, 0x1f, 0xff, 0xf0}, 9) // Kanji
-	f.Add([]byte{0x31, 0x23, 0x44, 0x05, 0x41}, 9)
-	f.Fuzz(func(t *testing.T, b []byte, version int) {
-		b = b[:min(len(b), 2956)] // what the largest symbol holds
-		text, ok := segments(b, 1+int(uint(version)%40))
-		require.Equal(t, ok, text != "")
-		require.True(t, utf8.ValidString(text))
-		require.LessOrEqual(t, len(text), 8*2956)
-	})
-}
-
 // TestNowhere: a grid that maps to no number reads the edge of the plane.
 func TestNowhere(t *testing.T) {
 	p := &plane{w: 30, h: 30, pix: make([]uint8, 900), scale: 1}

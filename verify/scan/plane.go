@@ -102,7 +102,7 @@ func shade(r, g, b uint32, of channel) uint32 {
 }
 
 // coloured says whether an image has colours, by a sample of its pixels: a row in
-// eight, a pixel in eight.
+// four, a pixel in four.
 func coloured(img image.Image) bool {
 	switch img.(type) {
 	case *image.Gray, *image.Gray16:

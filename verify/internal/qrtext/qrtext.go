@@ -1,68 +1,11 @@
-package scan
+// Package qrtext reads the segments of a QR symbol: the last step of reading one,
+// after its modules were found and its errors corrected.
+package qrtext
 
 import (
 	"strings"
 	"unicode/utf8"
-
-	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/common/reedsolomon"
-	"github.com/makiuchi-d/gozxing/qrcode/decoder"
 )
-
-// textOf decodes modules: format, version, error correction, then the segments that
-// seals and most other symbols have. The matrix is square and has the edge of a
-// version. Of gozxing these steps are called one by one; its last one, which
-// guesses among twenty character sets, is not, since seals need none of them.
-func textOf(bits *gozxing.BitMatrix) string {
-	if bits == nil {
-		return ""
-	}
-	parser, err := decoder.NewBitMatrixParser(bits)
-	if err != nil {
-		return ""
-	}
-	version, err := parser.ReadVersion()
-	if err != nil || version == nil {
-		return ""
-	}
-	format, err := parser.ReadFormatInformation()
-	if err != nil || format == nil {
-		return ""
-	}
-	words, err := parser.ReadCodewords()
-	if err != nil {
-		return ""
-	}
-	blocks, err := decoder.DataBlock_GetDataBlocks(words, version, format.GetErrorCorrectionLevel())
-	if err != nil {
-		return ""
-	}
-	data, ok := corrected(blocks)
-	if !ok {
-		return ""
-	}
-	text, _ := segments(data, version.GetVersionNumber())
-	return text
-}
-
-// corrected gives the data words of the blocks, one block after the other; false
-// when one has more errors than can be corrected.
-func corrected(blocks []*decoder.DataBlock) (data []byte, ok bool) {
-	field := reedsolomon.NewReedSolomonDecoder(reedsolomon.GenericGF_QR_CODE_FIELD_256)
-	for _, b := range blocks {
-		words := make([]int, len(b.GetCodewords()))
-		for i, w := range b.GetCodewords() {
-			words[i] = int(w)
-		}
-		if field.Decode(words, len(words)-b.GetNumDataCodewords()) != nil {
-			return nil, false
-		}
-		for _, w := range words[:b.GetNumDataCodewords()] {
-			data = append(data, byte(w))
-		}
-	}
-	return data, true
-}
 
 // bitReader takes bits from the left; beyond the end there are zeros.
 type bitReader struct {
@@ -87,9 +30,10 @@ func (r *bitReader) beyond() bool { return r.pos > 8*len(r.b) }
 
 const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 
-// segments reads numeric and alphanumeric segments, and bytes that are UTF-8
-// (ISO/IEC 18004, 7.4). A symbol with others has no text for us.
-func segments(data []byte, version int) (string, bool) {
+// Segments reads the data words of a symbol of that version: numeric and alphanumeric
+// segments, and bytes that are UTF-8 (ISO/IEC 18004, 7.4). A symbol with others, or
+// with nothing, has no text for us.
+func Segments(data []byte, version int) (string, bool) {
 	r := &bitReader{b: data}
 	wider, bytesWider := 0, 0 // of the counts
 	if version >= 10 {
