@@ -1,7 +1,9 @@
 package pdf
 
 import (
+	"bytes"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -34,6 +36,13 @@ func (f *File) Oddities(i int) ([]string, error) {
 	if r.closing > closingBytes {
 		w.add("startxref stands %d bytes before %%%%EOF", r.closing)
 	}
+	plain, err := f.plainClosing(r)
+	if err != nil {
+		return nil, err
+	}
+	if !plain {
+		w.add("startxref is not followed by a number and %%%%EOF in the usual way, which some readers need")
+	}
 	for _, s := range f.sections[r.first+r.count:] {
 		w.size = max(w.size, sizeOf(s))
 	}
@@ -52,6 +61,16 @@ func (f *File) Oddities(i int) ([]string, error) {
 		}
 	}
 	return w.list, nil
+}
+
+// plainClosing tells whether only spaces, tabs and ends of lines stand between
+// startxref, its number and %%EOF: not all readers take more for white space.
+func (f *File) plainClosing(r Revision) (bool, error) {
+	b := make([]byte, min(r.closing, closingBytes))
+	if err := f.src.readFull(b, r.Marker-int64(len(b))); err != nil {
+		return false, err
+	}
+	return !bytes.ContainsAny(b, "\x00\f"), nil
 }
 
 type oddities struct {
@@ -77,6 +96,12 @@ func (w *oddities) trailer(s *section) {
 	if len(s.dups) > 0 {
 		w.add("the trailer gives /%.64s more than once", string(s.dups[0].Key))
 	}
+	if s.stream && s.width[0] > 4 {
+		w.add("the kinds of the cross-reference stream take %d bytes, which some readers do not read", s.width[0])
+	}
+	if hasHuge(s.trailer) {
+		w.add("a number in the trailer is larger than some readers take")
+	}
 	size := max(sizeOf(s), w.last)
 	if size < w.size {
 		w.add("/Size went down from %d to %d, which hides objects", w.size, sizeOf(s))
@@ -86,6 +111,24 @@ func (w *oddities) trailer(s *section) {
 			w.add("object %d is listed, but /Size is %d", top-1, sizeOf(s))
 		}
 	}
+}
+
+// hasHuge tells whether a value holds a number above 64 bits. The parser bounds
+// the depth.
+func hasHuge(o Object) bool {
+	switch v := o.(type) {
+	case Real:
+		return math.Abs(float64(v)) >= 1<<63
+	case Array:
+		return slices.ContainsFunc(v, hasHuge)
+	case Dict:
+		for _, e := range v {
+			if hasHuge(e) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // entries looks at what a section lists.

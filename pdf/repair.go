@@ -70,6 +70,7 @@ type repairer struct {
 	held     int64 // memory for trailers
 	buf      []byte
 	trailers []foundTrailer
+	cut      []Ref // catalogs named last in trailers that break off
 	catalogs []foundCatalog
 	holders  []int        // object streams: indices of marks
 	signed   map[int]bool // signature dictionaries: indices of marks

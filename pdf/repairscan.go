@@ -34,9 +34,10 @@ type landmark struct {
 
 const (
 	scanChunk    = 64 << 10
-	scanBefore   = 48 // bytes before "obj" that its numbers may take
-	scanAfter    = 32 // bytes that may be looked at behind the beginning of a keyword
-	landmarkCost = 56 // memory of a landmark and of the definition that it becomes
+	scanBefore   = 48  // bytes before "obj" that its numbers may take
+	scanAfter    = 32  // bytes that may be looked at behind the beginning of a keyword
+	scanLine     = 256 // bytes before an object that are looked at to find where its line begins
+	landmarkCost = 56  // memory of a landmark and of the definition that it becomes
 )
 
 // scan finds the landmarks of the file in one pass over it.
@@ -74,11 +75,21 @@ func (r *repairer) scanChunk(b []byte, from int64, start, end int) {
 		}
 	}
 	each("obj", func(i int) {
-		if at, number, gen, ok := headerBefore(b, i); ok {
+		at, number, gen, ok := headerBefore(b, i)
+		if ok {
 			r.marks = append(r.marks, landmark{offset: from + int64(at), number: number, gen: gen, kind: markObject})
+		}
+		if ok && (!startsLine(b[max(0, at-scanLine):at]) || bytes.IndexByte(b[at:i], 0) >= 0) || !ok && nearlyHeader(b[max(0, i-scanLine):i]) {
+			r.note("bytes at %d look like an object to some readers and not to others", from+int64(i))
 		}
 	})
 	each("trailer", func(i int) {
+		near := b[i+len("trailer") : min(i+len("trailer")+scanAfter, len(b))]
+		entry := i > 2 && b[i-2] == ' ' && (b[i-1] == 'n' || b[i-1] == 'f') // of a table without ends of lines
+		odd := i > 0 && !isWhite(int(b[i-1])) && !entry || !bytes.HasPrefix(bytes.TrimLeft(near, "\x00\t\n\f\r "), []byte("<<"))
+		if odd && bytes.Contains(near, []byte("<<")) {
+			r.note("bytes at %d look like a trailer to some readers and not to others", from+int64(i))
+		}
 		if (i == 0 || !isRegular(int(b[i-1]))) && bytes.HasPrefix(bytes.TrimLeft(b[i+len("trailer"):], "\x00\t\n\f\r "), []byte("<<")) {
 			r.marks = append(r.marks, landmark{offset: from + int64(i), kind: markTrailer})
 		}
@@ -89,6 +100,40 @@ func (r *repairer) scanChunk(b []byte, from int64, start, end int) {
 		}
 	})
 	each("%%EOF", func(i int) { r.marks = append(r.marks, landmark{offset: from + int64(i), kind: markEnd}) })
+}
+
+// startsLine tells whether nothing but white space, or the end of an object, stands
+// between the last end of line in b and its end. Some readers look for objects
+// there only, and what follows a per cent sign is a comment for others.
+func startsLine(b []byte) bool {
+	line := b[bytes.LastIndexAny(b, "\r\n")+1:]
+	line = bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimRight(line, "\t "), []byte("endobj")))
+	return len(line) == 0
+}
+
+// nearlyHeader tells whether b, before a keyword obj, ends in what some readers take
+// for the two numbers of an object: with signs, points or zeros, or with a comment or
+// much space in between.
+func nearlyHeader(b []byte) bool {
+	for range 2 {
+		if b = beforeSpace(b); len(b) == 0 {
+			return true // so much space that what is before it is not known
+		}
+		number := b
+		if b = bytes.TrimRight(b, "0123456789.+-"); len(b) == len(number) {
+			return false
+		}
+	}
+	return true
+}
+
+// beforeSpace cuts off white space at the end of b and a comment that ends there.
+func beforeSpace(b []byte) []byte {
+	b = bytes.TrimRight(b, "\x00\t\n\f\r ")
+	if at := bytes.LastIndexAny(b, "\r\n%"); at >= 0 && b[at] == '%' {
+		b = bytes.TrimRight(b[:at], "\x00\t\n\f\r ")
+	}
+	return b
 }
 
 // headerBefore reads the numbers that make the keyword obj at b[i] the beginning

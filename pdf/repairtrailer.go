@@ -114,6 +114,9 @@ func (r *repairer) rivals(root Ref) {
 			r.note("object %d is another catalog%s", ref.Number, where)
 		}
 	}
+	for _, ref := range r.cut {
+		rival(ref, ", which a trailer that breaks off names")
+	}
 	for _, t := range r.trailers {
 		if ref, ok := t.dict["Root"].(Ref); ok {
 			rival(ref, ", which a trailer names")

@@ -97,6 +97,9 @@ func (r *repairer) readCutTrailer(m *landmark) error {
 		}
 		last, d[key] = key, o
 	}
+	if ref, ok := d["Root"].(Ref); ok && last == "Root" {
+		r.cut = append(r.cut, ref)
+	}
 	delete(d, last) // it may not be whole: a reference may begin with a number
 	for c := l.peek(); isDigit(c) || isWhite(c) || c == '>'; c = l.peek() {
 		l.pos++

@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 )
@@ -177,6 +178,11 @@ func (f *File) readTable(s *section, off int64) error {
 			return &LimitError{Limit: "ObjectNumber", Max: int64(f.lim.ObjectNumber), Offset: at}
 		}
 		s.loose = !l.newLine() || s.loose
+		if head, err := f.src.at(off, int(min(l.offset()-off, windowSize))); err != nil {
+			return err
+		} else if bytes.ContainsAny(head[:min(int64(len(head)), l.offset()-off)], "\x00\f") {
+			s.loose = true // not all readers take these for white space
+		}
 		sub := subsection{first: uint32(first), count: uint32(count)}
 		if off, err = f.readSubsection(s, sub, l.offset()); err != nil {
 			return err
@@ -436,5 +442,6 @@ func (s *section) unpack(sub *subsection, n uint32) entry {
 		return entry{kind: entryCompressed, offset: int64(second), index: uint32(third)}
 	}
 	// Free, and kinds to come, which count as null (ISO 32000-2, 7.5.8.3).
-	return entry{kind: entryFree, odd: kind != entryFree, gen: uint16(min(third, 65535))}
+	odd := kind != entryFree || second >= 1<<62 || third >= 1<<31
+	return entry{kind: entryFree, odd: odd, gen: uint16(min(third, 65535))}
 }

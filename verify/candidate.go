@@ -29,6 +29,7 @@ type candidate struct {
 
 	hash     cms.Digest
 	job      *digestJob
+	before   *digestJob // over the document before a stamp of an older kind
 	sd       *cms.SignedData
 	si       *cms.SignerInfo
 	token    *token   // of a document timestamp

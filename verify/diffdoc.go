@@ -275,7 +275,24 @@ func (c *differ) tiles(list []pdf.Change) error {
 		}
 		pos = max(pos, s.End)
 	}
-	return nil
+	return c.searched(spans)
+}
+
+// searched refuses what readers that search the revision for objects find.
+func (c *differ) searched(spans []pdf.Span) error {
+	rev := c.d.revs[c.i]
+	start, err := c.ownStart(rev.Start)
+	if err != nil {
+		return err
+	}
+	object, trailer, err := c.d.hidden(start, rev.End, rev.XRef, spans)
+	if object >= 0 {
+		c.other("bytes inside another object, or a comment, look like an object at byte %d: readers that repair the file take them for one", object)
+	}
+	if trailer >= 0 {
+		c.other("bytes look like a trailer at byte %d: readers that repair the file take them for one", trailer)
+	}
+	return err
 }
 
 // ownStart is where the bytes of the revision begin: for that of a stamp behind

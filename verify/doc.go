@@ -127,6 +127,14 @@
 // how large it is, rests on the holder of the certificate that signed it, so a
 // seal trust list should name signing certificates rather than their authorities.
 //
+// A form field that was part of the signed document may be filled in later, where
+// nothing forbids it, and shows what its new appearance draws, within the rectangle
+// that was signed, however large that is. The report names such fields; [Strict]
+// allows none.
+//
+// A list that is older than another one and still current is accepted: keep the
+// newest.
+//
 // A check of integrity alone ([Options.IntegrityOnly]) sets the trust in seals,
 // lists and the ledger aside as well: [Stamp.Genuine] is false then, whatever the
 // indication. A seal that contradicts its signature or its document fails there too.

@@ -325,6 +325,9 @@ func (d *document) digest(ctx context.Context) error {
 		if c.job != nil {
 			jobs = append(jobs, c.job)
 		}
+		if j := d.olderJob(c); j != nil {
+			c.before, jobs = j, append(jobs, j)
+		}
 	}
 	jobs = append(jobs, d.claims()...)
 	err := digests(ctx, d.src, jobs)

@@ -57,6 +57,8 @@ var indonesianChanges = [][2]string{
 	{"fields signed or added for signing: %s", "kolom yang ditandatangani atau ditambahkan untuk ditandatangani: %s"},
 	{"fields filled in: %s", "kolom yang diisi: %s"},
 	{"annotations: %s", "anotasi: %s"},
+	{"bytes inside another object, or a comment, look like an object at byte %d: readers that repair the file take them for one", "byte di dalam objek lain, atau dalam komentar, tampak seperti objek pada byte %d: aplikasi pembaca yang memperbaiki berkas menganggapnya objek"},
+	{"bytes look like a trailer at byte %d: readers that repair the file take them for one", "byte tampak seperti trailer pada byte %d: aplikasi pembaca yang memperbaiki berkas menganggapnya trailer"},
 	{"the signature", "tanda tangan ini"},
 	{"the signature in %s", "tanda tangan pada %s"},
 	{"revision %d, after %s: %s", "revisi %d, sesudah %s: %s"},

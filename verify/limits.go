@@ -56,7 +56,7 @@ const (
 	treeNodes     = 1 << 20   // entries of structure trees compared in one document
 	pagesNamed    = 200       // pages that reasons can name by number
 	soloJobs      = 4         // signatures whose hash function needs a pass of its own
-	trailingWhite = 512       // bytes of white space after the last revision; readers look for its end in the last 1,024
+	trailingWhite = 496       // bytes of white space after the last revision; readers look for its end in the last 1,024
 	textLimit     = 256       // runes of a string taken from the file into a report
 	sealTextLimit = 4096      // bytes of a seal's text, far above any QR symbol
 	trustSize     = 4 << 20   // bytes of a seal trust file

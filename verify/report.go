@@ -91,7 +91,7 @@ type Stamp struct {
 	Status SerialStatus `json:"status,omitempty"`
 	// DocumentLength in bytes and DocumentDigest (SHA-256, hexadecimal) are, by the
 	// seal, those of the document before stamping. Of an older kind the digest is
-	// that of the bytes which its signature covers.
+	// that of what stood before the signature's revision; empty when nothing did.
 	DocumentLength int64  `json:"document_length,omitempty"`
 	DocumentDigest string `json:"document_digest,omitempty"`
 

@@ -1,11 +1,14 @@
 package verify
 
 import (
+	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
 	"strings"
+
+	"github.com/seed-574216e4/meterai/sign/cms"
 )
 
 // StampSigners is the list of certificates whose signatures are stamps of the
@@ -130,6 +133,18 @@ func olderSerial(reason string) (string, bool) {
 	return reason[1 : n+1], true
 }
 
+// olderJob asks for the digest of the document before a signature that reads like
+// a stamp of an older kind: whoever stamps it twice under one serial, since the
+// first try was lost, has used the serial once. Nil when it has no revision of its
+// own, so that the document before is not known.
+func (d *document) olderJob(c *candidate) *digestJob {
+	if _, named := olderSerial(c.reason); !named || d.opt.StampSigners == nil || c.job == nil || c.claim != nil || c.revision == 0 {
+		return nil
+	}
+	end := d.revs[c.revision-1].End
+	return &digestJob{alg: cms.Digest(crypto.SHA256), gapStart: end, gapEnd: end, end: end}
+}
+
 // judgeOlder gives the verdict about a signature without a seal that is a stamp of
 // an older kind, or looks like one; older is false for all others.
 func (d *document) judgeOlder(c *candidate) (older, good bool) {
@@ -147,8 +162,8 @@ func (d *document) judgeOlder(c *candidate) (older, good bool) {
 		return true, d.notASigner(c)
 	}
 	c.Stamp.Value, c.Stamp.Currency, c.Stamp.Specimen = entry.Value, entry.Currency, entry.Specimen
-	if c.intact && c.job != nil {
-		c.Stamp.DocumentDigest = hex.EncodeToString(c.job.sum)
+	if c.intact && c.before != nil {
+		c.Stamp.DocumentDigest = hex.EncodeToString(c.before.sum)
 	}
 	inField, hasField := strings.CutPrefix(lastName(c.name), olderField)
 	switch {

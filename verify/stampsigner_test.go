@@ -250,3 +250,27 @@ func FuzzStampSigners(f *testing.F) {
 		require.Equal(t, list, second)
 	})
 }
+
+// A document that was stamped twice under one serial, since the first try was
+// lost, has used it once.
+func TestOlderStampTriedAgain(t *testing.T) {
+	w := newWorld(t)
+	opt := with(w.opt, func(o *verify.Options) { o.StampSigners = olderTrust(t, w) })
+	base := plain("agreement", 2, 0)
+	again := older(w, "["+olderNumber+"] x")
+	first := again.edit
+	again.edit = func(sig, field pdf.Dict) {
+		if first != nil {
+			first(sig, field)
+		}
+		sig["M"] = pdf.String("D:20260904080101Z")
+	}
+	var u verify.Uses
+	for i, doc := range [][]byte{w.sign(t, base, older(w, "["+olderNumber+"] x")), w.sign(t, base, again)} {
+		r := named(t, fmt.Sprint(i), doc, opt)
+		require.True(t, r.Signatures[0].Stamp.Genuine, r.Text())
+		require.NotEmpty(t, r.Signatures[0].Stamp.DocumentDigest)
+		u.Add(r)
+	}
+	require.Empty(t, u.Report().DoubleUses)
+}
