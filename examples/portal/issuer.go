@@ -16,6 +16,7 @@ import (
 	"github.com/seed-574216e4/meterai/serial/sqlite"
 	"github.com/seed-574216e4/meterai/sign"
 	"github.com/seed-574216e4/meterai/testdata/pki"
+	"github.com/seed-574216e4/meterai/verify"
 )
 
 // An issuer is what the portal needs of the library: the ledger, the key that
@@ -137,6 +138,18 @@ func readScheme(file string) (*serial.Scheme, error) {
 	return serial.NewScheme(s.Epoch[0], s.Issuer, [32]byte(key))
 }
 
+// specimenTrust is what a verifier needs to know of the seal key, beside the root
+// certificate and the revocation lists.
+func specimenTrust(p *pki.PKI) (*verify.SealTrust, error) {
+	e, err := verify.TrustKey(p.SealP256.Public(), p.StampP256.Cert)
+	if err != nil {
+		return nil, err
+	}
+	e.Issuers, e.Epochs, e.Currency, e.Specimen = []string{"ZZ"}, []string{"0"}, "IDR", true
+	e.NotBefore, e.NotAfter = p.Root.Cert.NotBefore, p.Root.Cert.NotAfter
+	return verify.NewSealTrust(e)
+}
+
 // makeSpecimen makes a PKI, a series and an empty ledger under another name and
 // renames the folder, so that it appears whole or not at all.
 func makeSpecimen(ctx context.Context, dir string) error {
@@ -162,6 +175,13 @@ func makeSpecimen(ctx context.Context, dir string) error {
 	var key [32]byte
 	rand.Read(key[:])
 	if err := writeRecord(filepath.Join(tmp, "series.json"), series{Epoch: "0", Issuer: "ZZ", Key: hex.EncodeToString(key[:])}); err != nil {
+		return err
+	}
+	trust, err := specimenTrust(p)
+	if err != nil {
+		return err
+	}
+	if err := writeRecord(filepath.Join(tmp, "seal-trust.json"), trust); err != nil {
 		return err
 	}
 	store, err := sqlite.Open(ctx, filepath.Join(tmp, "ledger.db"), nil)

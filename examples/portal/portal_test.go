@@ -235,11 +235,9 @@ func requirePassed(t *testing.T, dir string, stamped []byte) {
 	t.Helper()
 	p, err := pki.Load(filepath.Join(dir, "specimen", "pki"), nil)
 	require.NoError(t, err)
-	entry, err := verify.TrustKey(p.SealP256.Public(), p.StampP256.Cert)
+	b, err := os.ReadFile(filepath.Join(dir, "specimen", "seal-trust.json"))
 	require.NoError(t, err)
-	entry.Issuers, entry.Epochs = []string{"ZZ"}, []string{"0"}
-	entry.NotBefore, entry.Currency, entry.Specimen = p.Root.Cert.NotBefore, "IDR", true
-	trust, err := verify.NewSealTrust(entry)
+	trust, err := verify.ParseSealTrust(b)
 	require.NoError(t, err)
 	report, err := verify.Document(t.Context(), bytes.NewReader(stamped), int64(len(stamped)), &verify.Options{
 		Roots: p.Roots(), CRLs: p.RevocationLists(), SealTrust: trust,

@@ -4,7 +4,7 @@
 // prints the whole report, which says why.
 //
 //	report := verifytest.Stamped(t, out, options)
-//	require.Equal(t, number, report.Signatures[0].Stamp.Serial)
+//	require.Equal(t, receipt.Number.String(), report.Signatures[0].Stamp.Serial)
 //
 // The options decide what is trusted, as in package verify. Nil options trust
 // nobody, so nothing passes with them.
