@@ -1,4 +1,5 @@
-// Package examples holds programs that stand on the library: quickstart, the
+// Package examples holds programs that stand on the library: first, the shortest
+// one; quickstart, the
 // shortest way from a serial number to a verified stamped document; meterai, the
 // command line; portal, a web application that sells and makes stamps; verifier,
 // a page that verifies in the browser; verifyd, a verification service; surge, a
