@@ -73,6 +73,7 @@ var indonesianReport = [][2]string{
 	{"in the ledger as RELEASED", "tercatat dalam register penerbit sebagai DILEPASKAN KEMBALI"},
 	{"VOID", "DIBATALKAN"},
 	{"NOT in the ledger", "TIDAK tercatat dalam register penerbit"},
+	{"the seal itself is genuine, its serial UNKNOWN to this ledger", "segelnya sendiri asli, nomor serinya TIDAK DIKENAL oleh register penerbit ini"},
 	{"ledger could not be asked", "register penerbit tidak dapat dihubungi"},
 
 	{"all files together: %s: %s", "semua berkas bersama-sama: %s: %s"},
@@ -149,7 +150,7 @@ var indonesianSeal = [][2]string{
 	{"cessation of operation", "penghentian operasi"},
 	{"reason %d", "alasan %d"},
 	{"it answered about another serial", "jawabannya mengenai nomor seri lain"},
-	{"the ledger knows no such serial: it was not issued, or by another ledger", "register penerbit tidak mengenal nomor seri ini: nomor seri itu tidak pernah diterbitkan, atau diterbitkan oleh register lain"},
+	{"the ledger knows no such serial: it was not issued, or by another ledger, or after the backup that this one was restored from", "register penerbit tidak mengenal nomor seri ini: nomor seri itu tidak pernah diterbitkan, atau diterbitkan oleh register lain, atau setelah cadangan yang dipulihkan menjadi register ini"},
 	{"the ledger could not be asked: %s", "register penerbit tidak dapat dihubungi: %s"},
 	{"the ledger could not be asked: its answer has no known state", "register penerbit tidak dapat dihubungi: jawabannya tidak memuat status yang dikenal"},
 	{"the serial is void, says the ledger%s", "nomor seri telah dibatalkan menurut register penerbit%s"},

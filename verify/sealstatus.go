@@ -143,7 +143,7 @@ func (o *Options) ask(ctx context.Context, s *seal.Seal, v *sealVerdict) {
 	switch {
 	case errors.Is(err, serial.ErrNotFound):
 		v.status = StatusUnknown
-		v.doubt(SigConstraintsFailure, say("the ledger knows no such serial: it was not issued, or by another ledger"))
+		v.doubt(SigConstraintsFailure, say("the ledger knows no such serial: it was not issued, or by another ledger, or after the backup that this one was restored from"))
 		return
 	case err != nil:
 		v.status = StatusUnavailable

@@ -159,7 +159,11 @@ func (s *Stamp) words() *phrase {
 	if s.Specimen {
 		parts = append(parts, say("SPECIMEN"))
 	}
-	if s.Status != "" {
+	unknown := s.Status == StatusUnknown && s.sealed
+	switch {
+	case unknown:
+		parts = append(parts, say("the seal itself is genuine, its serial UNKNOWN to this ledger"))
+	case s.Status != "":
 		parts = append(parts, s.Status.words())
 	}
 	if s.Kind == KindSigner && s.Serial == "" {
@@ -168,7 +172,7 @@ func (s *Stamp) words() *phrase {
 	if s.Kind == KindSigner {
 		return join(", ", append(parts, s.olderWords())...)
 	}
-	if !s.Genuine {
+	if !s.Genuine && !unknown {
 		parts = append(parts, say("NOT proved to be a genuine seal"))
 	}
 	if s.DocumentBound {
