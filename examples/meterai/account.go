@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -39,7 +40,7 @@ func newCredit() *cobra.Command {
 					return usage("--paid: %q is no time such as 2024-09-03T08:00:00+07:00", paid)
 				}
 			}
-			return h.book(cmd, "credited to", p.Account, func(l *ledger) (serial.Movement, error) {
+			return h.book(cmd, "credited to", p.Account, p.Units, func(l *ledger) (serial.Movement, error) {
 				return l.CreditPayment(cmd.Context(), p)
 			})
 		},
@@ -75,7 +76,7 @@ func newNoted(name, short, what string, of func(*ledger) noted) *cobra.Command {
 		Short: short,
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return h.book(cmd, what, account, func(l *ledger) (serial.Movement, error) {
+			return h.book(cmd, what, account, units, func(l *ledger) (serial.Movement, error) {
 				return of(l)(cmd.Context(), account, units, []byte(key), reason)
 			})
 		},
@@ -98,7 +99,7 @@ func newTransfer() *cobra.Command {
 		Short: "Hand units from one account to another, once for each reference",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return h.book(cmd, "handed over from", from, func(l *ledger) (serial.Movement, error) {
+			return h.book(cmd, "handed over from", from, units, func(l *ledger) (serial.Movement, error) {
 				return l.Transfer(cmd.Context(), from, to, units, []byte(key))
 			})
 		},
@@ -113,7 +114,10 @@ func newTransfer() *cobra.Command {
 }
 
 // book runs a booking of whole units and says what came of it.
-func (h home) book(cmd *cobra.Command, what, account string, do func(*ledger) (serial.Movement, error)) error {
+func (h home) book(cmd *cobra.Command, what, account string, units int64, do func(*ledger) (serial.Movement, error)) error {
+	if units < 1 {
+		return usage("--units must be at least 1")
+	}
 	return h.withLedger(cmd.Context(), func(l *ledger) error {
 		m, err := do(l)
 		if err != nil {
@@ -124,7 +128,7 @@ func (h home) book(cmd *cobra.Command, what, account string, do func(*ledger) (s
 			return err
 		}
 		if m.Replayed {
-			what = "before " + what
+			what = "already " + what
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s %q; %d available\n", count(m.Units, "unit"), what, account, b.Available)
 		return err
@@ -191,11 +195,40 @@ func balances(ctx context.Context, l *ledger, account string) ([]balanceLine, er
 	return lines, nil
 }
 
+// A balanceColumn is a part of a balance; some are shown only where an account has any.
+type balanceColumn struct {
+	name  string
+	rare  bool
+	units func(*serial.Balance) int64
+}
+
+// balanceColumns are the units that came, and where they are now: both have one sum.
+var balanceColumns = []balanceColumn{
+	{"purchased", false, func(b *serial.Balance) int64 { return b.Purchased }},
+	{"granted", true, func(b *serial.Balance) int64 { return b.Granted }},
+	{"transferred in", true, func(b *serial.Balance) int64 { return b.TransferredIn }},
+	{"postpaid", true, func(b *serial.Balance) int64 { return b.Postpaid }},
+	{"available", false, func(b *serial.Balance) int64 { return b.Available }},
+	{"reserved", false, func(b *serial.Balance) int64 { return b.Reserved }},
+	{"stamped", false, func(b *serial.Balance) int64 { return b.Stamped }},
+	{"refunded", false, func(b *serial.Balance) int64 { return b.Refunded }},
+	{"transferred out", true, func(b *serial.Balance) int64 { return b.TransferredOut }},
+}
+
 func balanceTable(w io.Writer, lines []balanceLine) error {
+	columns := slices.DeleteFunc(slices.Clone(balanceColumns), func(c balanceColumn) bool {
+		return c.rare && !slices.ContainsFunc(lines, func(l balanceLine) bool { return c.units(&l.Balance) != 0 })
+	})
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(tw, "purchased\tavailable\treserved\tstamped\trefunded\t  account")
-	for _, l := range lines {
-		fmt.Fprintf(tw, "%d\t%d\t%d\t%d\t%d\t  %s\n", l.Purchased, l.Available, l.Reserved, l.Stamped, l.Refunded, oneLine(l.Account))
+	for _, c := range columns {
+		fmt.Fprintf(tw, "%s\t", c.name)
+	}
+	fmt.Fprintln(tw, "  account")
+	for i := range lines {
+		for _, c := range columns {
+			fmt.Fprintf(tw, "%d\t", c.units(&lines[i].Balance))
+		}
+		fmt.Fprintf(tw, "  %s\n", oneLine(lines[i].Account))
 	}
 	return tw.Flush()
 }

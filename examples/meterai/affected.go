@@ -54,8 +54,8 @@ that never reached the ledger.`,
 	}
 	addDir(cmd, &f.home)
 	addAccountJSON(cmd, &f.account, &f.asJSON)
-	cmd.Flags().StringVar(&f.from, "from", "", "begin of the window, RFC 3339")
-	cmd.Flags().StringVar(&f.to, "to", "", "end of the window, RFC 3339 (default now)")
+	cmd.Flags().StringVar(&f.from, "from", "", "begin of the window, RFC 3339, or a day: its begin in UTC")
+	cmd.Flags().StringVar(&f.to, "to", "", "end of the window, RFC 3339, or a day: its begin in UTC (default now)")
 	cmd.Flags().DurationVar(&f.late, "late", time.Minute, "what took longer was late")
 	cmd.Flags().StringVar(&f.payments, "payments", "", "CSV file of the payment provider: account,reference,units,paid")
 	cmd.Flags().BoolVar(&f.cases, "cases", false, "also tell each case in words")
@@ -75,8 +75,11 @@ func (f *affectedFlags) outage() (*serial.Outage, error) {
 			continue
 		}
 		var err error
-		if *t.to, err = time.Parse(time.RFC3339, t.text); err != nil {
-			return nil, usage("%s: %q is no time such as 2024-09-03T08:00:00+07:00", t.name, t.text)
+		if *t.to, err = time.Parse(time.RFC3339, t.text); err == nil {
+			continue
+		}
+		if *t.to, err = time.Parse(time.DateOnly, t.text); err != nil { // midnight in UTC
+			return nil, usage("%s: %q is no time such as 2024-09-03T08:00:00+07:00 or 2024-09-03", t.name, t.text)
 		}
 	}
 	if f.payments != "" {

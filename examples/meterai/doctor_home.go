@@ -169,6 +169,7 @@ func (d *doctor) withReader(ctx context.Context, store serial.Store, scheme *ser
 	defer l.Close()
 	d.ok(check, "it belongs to the ledger")
 	d.checkCheckpoint(ctx, l)
+	d.checkKept(ctx, l)
 }
 
 func (d *doctor) checkCheckpoint(ctx context.Context, l *serial.Ledger) {

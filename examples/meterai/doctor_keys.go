@@ -3,6 +3,7 @@ package main
 import (
 	"crypto"
 	"crypto/x509"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -82,7 +83,7 @@ func (d *doctor) checkTrust(p *pki.PKI, scheme *serial.Scheme) {
 			d.fail(check, "publish its entry (verify.TrustKey), or restore the key that is published", "no entry for the seal key %s", k.name)
 			continue
 		}
-		d.checkEntry(k.name, k.signer, opt, &opt.SealTrust.Entries[at], e.Certificates, scheme)
+		d.checkEntry(fmt.Sprintf("%s (id %x)", k.name, own.ID()), k.signer, opt, &opt.SealTrust.Entries[at], e.Certificates, scheme)
 	}
 }
 

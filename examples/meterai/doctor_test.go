@@ -64,7 +64,7 @@ func TestDoctorHealthy(t *testing.T) {
 	r.none(t, statusFail)
 	r.has(t, "series key", statusOK, "belongs to the ledger")
 	r.has(t, "checkpoint", statusOK, "everything")
-	r.has(t, "seal trust", statusOK, "Ed25519 verify, as SPECIMEN")
+	r.has(t, "seal trust", statusOK, ") verify, as SPECIMEN")
 	text := ok(t, "doctor", "--dir", dir)
 	require.Contains(t, text, "warn  checkpoint")
 	require.Contains(t, text, "-> keep one on another machine")

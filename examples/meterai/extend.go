@@ -12,6 +12,7 @@ func newExtend() *cobra.Command {
 	var h home
 	var levels levelFlags
 	var in, out string
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "extend --dir DIR --in SIGNED.pdf --out OUT.pdf --tsa URL [--level b-t|b-lt|b-lta]",
 		Short: "Add timestamps and validation data to a signed document, or renew them",
@@ -27,6 +28,11 @@ expires. It signs nothing and takes no unit.`,
 			if levels.level == "b-b" {
 				return usage("--level is b-t, b-lt or b-lta: a signed document is b-b already")
 			}
+			if !force {
+				if err := notThere(out); err != nil {
+					return err
+				}
+			}
 			return h.extend(cmd, &levels, in, out)
 		},
 	}
@@ -34,6 +40,7 @@ expires. It signs nothing and takes no unit.`,
 	levels.add(cmd, "b-lta")
 	cmd.Flags().StringVar(&in, "in", "", "signed document")
 	cmd.Flags().StringVar(&out, "out", "", "extended document to write")
+	addForce(cmd, &force)
 	required(cmd, "in", "out")
 	return cmd
 }
@@ -59,7 +66,7 @@ func (h home) extend(cmd *cobra.Command, f *levelFlags, in, out string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", in, err)
 	}
-	err = replaceFile(out, func(w io.Writer) error {
+	err = writeFile(out, func(w io.Writer) error {
 		if _, err := io.Copy(w, io.NewSectionReader(src, 0, size)); err != nil {
 			return err
 		}

@@ -33,12 +33,18 @@ func createOut(path string) (*outFile, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	dir := filepath.Dir(path)
+	if st, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s does not exist", dir)
+	} else if err == nil && !st.IsDir() {
+		return nil, fmt.Errorf("%s is no folder", dir)
+	}
 	var random [6]byte
 	rand.Read(random[:])
-	tmp := filepath.Join(filepath.Dir(path), ".meterai-"+hex.EncodeToString(random[:])+".tmp")
+	tmp := filepath.Join(dir, ".meterai-"+hex.EncodeToString(random[:])+".tmp")
 	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666) // the umask says who may read it
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot write in %s: %w", dir, bare(err))
 	}
 	return &outFile{File: f, path: path}, nil
 }
@@ -52,9 +58,23 @@ func (f *outFile) commit() error {
 		return err
 	}
 	if err := os.Rename(f.Name(), f.path); err != nil {
-		return err
+		return fmt.Errorf("cannot write %s: %w", f.path, bare(err))
 	}
 	return syncDir(filepath.Dir(f.path))
+}
+
+// bare is an error of the system without the names of files, which may be temporary
+// ones that mean nothing to people.
+func bare(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
 }
 
 // discard removes a file that was not committed; afterwards it does nothing.
@@ -63,8 +83,49 @@ func (f *outFile) discard() {
 	os.Remove(f.Name())
 }
 
-// replaceFile writes a file that appears whole or not at all.
+// replaceFile writes a file that appears whole or not at all, in the place of an older
+// one of its kind. Only a slip of the fingers names a document, which nobody gets back.
 func replaceFile(path string, write func(io.Writer) error) error {
+	if isPDF(path) {
+		return errDocument(path)
+	}
+	return writeFile(path, write)
+}
+
+// checkPlace refuses a place that replaceFile would refuse, before anything is done.
+func checkPlace(path string) error {
+	if isPDF(path) {
+		return errDocument(path)
+	}
+	f, err := createOut(path)
+	if err == nil {
+		f.discard()
+	}
+	return err
+}
+
+func errDocument(path string) error {
+	return fmt.Errorf("%s is a PDF document, which is not overwritten; choose another file", path)
+}
+
+// isPDF tells whether a file begins as a PDF document.
+func isPDF(path string) bool {
+	st, err := os.Stat(path)
+	if err != nil || !st.Mode().IsRegular() {
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var head [5]byte
+	_, err = io.ReadFull(f, head[:])
+	return err == nil && string(head[:]) == "%PDF-"
+}
+
+// writeFile writes a file that appears whole or not at all.
+func writeFile(path string, write func(io.Writer) error) error {
 	f, err := createOut(path)
 	if err != nil {
 		return err

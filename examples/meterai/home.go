@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/seed-574216e4/meterai/serial"
 	"github.com/seed-574216e4/meterai/serial/sqlite"
@@ -37,6 +38,7 @@ func (h home) pki() string       { return filepath.Join(h.dir, "pki") }
 func (h home) series() string    { return filepath.Join(h.dir, "series.json") }
 func (h home) sealTrust() string { return filepath.Join(h.dir, "seal-trust.json") }
 func (h home) ledger() string    { return filepath.Join(h.dir, "ledger.db") }
+func (h home) witness() string   { return h.ledger() + ".witness" }
 func (h home) stamps() string    { return filepath.Join(h.dir, "stamps") }
 
 // A series is the secret behind the serial numbers (series.json, 0600).
@@ -52,10 +54,12 @@ func (h home) create(ctx context.Context) error { return h.createFor(ctx, "") }
 
 // createFor is create with certificates that name the service of the PKI at url.
 func (h home) createFor(ctx context.Context, url string) error {
-	if entries, err := os.ReadDir(h.dir); err == nil && len(entries) > 0 {
-		return fmt.Errorf("%s is not empty; choose another --dir", h.dir)
+	dir := filepath.Clean(h.dir)
+	here, err := h.room(dir)
+	if err != nil {
+		return err
 	}
-	parent := filepath.Dir(filepath.Clean(h.dir))
+	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
 	}
@@ -67,11 +71,36 @@ func (h home) createFor(ctx context.Context, url string) error {
 	if err := (home{tmp}).fill(ctx, url); err != nil {
 		return err
 	}
-	_ = os.Remove(h.dir) // only an empty directory makes room
-	if err := os.Rename(tmp, h.dir); err != nil {
-		return err
+	if here {
+		if err := syscall.Rmdir(dir); err != nil { // never a file, as os.Remove would
+			return fmt.Errorf("%s: %w; choose another --dir", h.dir, err)
+		}
+	}
+	if err := os.Rename(tmp, dir); err != nil {
+		return fmt.Errorf("%s: %w; choose another --dir", h.dir, bare(err))
 	}
 	return syncDir(parent)
+}
+
+// room refuses whatever stands in the place of the directory but an empty one, and
+// says whether that is there.
+func (h home) room(dir string) (here bool, err error) {
+	st, err := os.Lstat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	case st.Mode()&fs.ModeSymlink != 0:
+		return false, fmt.Errorf("%s is a link; choose another --dir", h.dir)
+	case !st.IsDir():
+		return false, fmt.Errorf("%s is a file; choose another --dir", h.dir)
+	}
+	entries, err := os.ReadDir(dir)
+	if err == nil && len(entries) > 0 {
+		err = fmt.Errorf("%s is not empty; choose another --dir", h.dir)
+	}
+	return true, err
 }
 
 func (h home) fill(ctx context.Context, url string) error {

@@ -63,18 +63,29 @@ func addDir(cmd *cobra.Command, h *home) {
 	required(cmd, "dir")
 }
 
-// required makes a flag compulsory; a missing one is wrong usage.
+// requiredFlags is the annotation of a command that names its compulsory flags.
+const requiredFlags = "required"
+
+// required makes flags compulsory; missing ones are wrong usage, and told together.
 func required(cmd *cobra.Command, names ...string) {
-	check := cmd.PreRunE
-	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
-		for _, name := range names {
+	if cmd.Annotations == nil {
+		cmd.Annotations = map[string]string{}
+	}
+	cmd.Annotations[requiredFlags] += " " + strings.Join(names, " ")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		var missing []string
+		for _, name := range strings.Fields(cmd.Annotations[requiredFlags]) {
 			if f := cmd.Flags().Lookup(name); f.Value.String() == "" || !f.Changed {
-				return usage("--%s is missing; see '%s --help'", name, cmd.CommandPath())
+				missing = append(missing, "--"+name)
 			}
 		}
-		if check != nil {
-			return check(cmd, args)
+		switch len(missing) {
+		case 0:
+			return nil
+		case 1:
+			return usage("%s is missing; see '%s --help'", missing[0], cmd.CommandPath())
 		}
-		return nil
+		last := len(missing) - 1
+		return usage("%s and %s are missing; see '%s --help'", strings.Join(missing[:last], ", "), missing[last], cmd.CommandPath())
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -92,11 +93,31 @@ func newRoot() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return usage("which command? see 'meterai --help'") },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage("%v; see '%s --help'", err, cmd.CommandPath())
+		return usage("%s; see '%s --help'", flagError(err), cmd.CommandPath())
 	})
 	root.AddCommand(newInit(), newCredit(), newGrant(), newTransfer(), newRefund(), newStamp(), newPrepare(), newFinish(), newExtend(), newVerify(), newSeal(),
 		newBalance(), newHistory(), newVoid(), newSweep(), newFence(), newBackup(), newPKI(), newAudit(), newAffected(), newPublish(), newDoctor())
 	return root
+}
+
+// flagError says what is wrong with a flag, without the words of the parser of numbers.
+func flagError(err error) string {
+	var number *strconv.NumError
+	if !errors.As(err, &number) {
+		return err.Error()
+	}
+	what := "it is no number"
+	switch {
+	case number.Func == "ParseBool":
+		what = "it is neither true nor false"
+	case errors.Is(err, strconv.ErrRange):
+		what = "it is out of range"
+	case number.Func == "ParseUint":
+		what = "it is no whole number from 0 upwards"
+	case number.Func == "ParseInt":
+		what = "it is no whole number"
+	}
+	return strings.Replace(err.Error(), number.Error(), what, 1)
 }
 
 // version is what the Go tools put into the program.

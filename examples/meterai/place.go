@@ -21,6 +21,7 @@ type placeFlags struct {
 	occurrence   int
 	gap          float64
 	field        string
+	changed      func(flag string) bool // was it given
 }
 
 const defaultCorner = "bottom-right"
@@ -35,7 +36,8 @@ var sides = map[string]sign.Side{defaultSide: sign.RightOf, "left": sign.LeftOf,
 
 func (f *placeFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.IntVar(&f.page, "page", 0, "page of the stamp, from 1 (default: the last)")
+	f.changed = fl.Changed
+	fl.IntVar(&f.page, "page", 0, "page of the stamp, from 1 (default, without the flag: the last)")
 	fl.StringVar(&f.at, "at", "", "X,Y of the stamp's lower left corner in points")
 	fl.StringVar(&f.corner, "corner", defaultCorner, "corner of the page: bottom-right, bottom-left, top-right or top-left")
 	fl.Float64Var(&f.margin, "margin", 0, "distance from the edges in the corner, in points (default: 36)")
@@ -58,8 +60,8 @@ func (f *placeFlags) check() error {
 		}
 	}
 	switch {
-	case f.page < 0:
-		return usage("--page counts from 1")
+	case f.page < 1 && f.changed("page"):
+		return usage("--page counts from 1; without it the stamp is on the last page")
 	case ways > 1:
 		return usage("--at, --anchor, --free and --field are four ways to say where: give one")
 	case f.field != "" && (f.page != 0 || corner || beside):

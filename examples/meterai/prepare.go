@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -30,10 +31,11 @@ func newPrepare() *cobra.Command {
 		Long: `Prepare a document for a key that is elsewhere: take a unit and a serial number,
 make the seal, and write what is needed to finish to a small file. It prints the
 serial number and the digest that is to be signed. The document is not in the
-file and need not leave this machine:
+file and need not leave this machine. The e-seal's key that init made stands here for
+the one that is elsewhere:
 
   meterai prepare --dir demo --account me --in in.pdf --state in.prepared --message in.message
-  openssl dgst -sha256 -sign stamp-p256.key -out in.signature in.message
+  openssl dgst -sha256 -sign demo/pki/stamp-p256.key -out in.signature in.message
   meterai finish --dir demo --in in.pdf --state in.prepared --signature in.signature --out out.pdf
 
 The unit is held until it is finished; 'meterai void' and 'meterai sweep' give it
@@ -83,11 +85,30 @@ func (f *prepareFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer src.Close()
+	if err := f.checkPlaces(); err != nil {
+		return err
+	}
 	doc, err := sign.Open(src, size, &opt)
 	if err != nil {
-		return explain(f.in, err)
+		return untaken(f.in, err)
 	}
 	return f.withLedger(cmd.Context(), func(l *ledger) error { return f.reserve(cmd, l, doc, cred) })
+}
+
+// checkPlaces tries the places of the files before a unit is taken.
+func (f *prepareFlags) checkPlaces() error {
+	if f.message != "" && filepath.Clean(f.message) == filepath.Clean(f.state) {
+		return usage("--message must be another file than --state")
+	}
+	for _, place := range []struct{ flag, path string }{{"--state", f.state}, {"--message", f.message}} {
+		if place.path == "" {
+			continue
+		}
+		if err := checkPlace(place.path); err != nil {
+			return fmt.Errorf("%s: %w; %s", place.flag, err, noUnit)
+		}
+	}
+	return nil
 }
 
 // reserve takes a unit and a serial number and prepares the document with it.
@@ -139,6 +160,7 @@ func (f *prepareFlags) prepare(ctx context.Context, cmd *cobra.Command, doc *sig
 type finishFlags struct {
 	home
 	in, out, state, signature string
+	force                     bool
 }
 
 func newFinish() *cobra.Command {
@@ -158,6 +180,7 @@ command may be repeated: it writes the identical document again.`,
 	fl.StringVar(&f.state, "state", "", "file that prepare wrote")
 	fl.StringVar(&f.signature, "signature", "", "file with the signature")
 	fl.StringVar(&f.out, "out", "", "stamped document to write")
+	addForce(cmd, &f.force)
 	required(cmd, "in", "state", "signature", "out")
 	return cmd
 }
@@ -191,12 +214,24 @@ func (f *finishFlags) run(cmd *cobra.Command) error {
 	if err := notSameFile(src, f.out); err != nil {
 		return err
 	}
+	if err := f.isPrepared(src, size, prepared); err != nil {
+		return err
+	}
 	dst, err := createOut(f.out)
 	if err != nil {
-		return err
+		return fmt.Errorf("--out: %w", err)
 	}
 	defer dst.discard()
 	return f.withLedger(cmd.Context(), func(l *ledger) error {
+		if !f.force {
+			begun, err := l.Lookup(cmd.Context(), prepared.Result.Number)
+			if err != nil {
+				return fmt.Errorf("serial %s: %w", prepared.Result.Number, err)
+			}
+			if err := l.mayReplace(cmd.Context(), f.out, src, size, &begun); err != nil {
+				return err
+			}
+		}
 		r, err := f.finish(cmd.Context(), l, src, size, cred, prepared, signature)
 		if err != nil {
 			return explain(f.in, err)
@@ -208,6 +243,20 @@ func (f *finishFlags) run(cmd *cobra.Command) error {
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", r.Number.Grouped(), f.out)
 		return err
 	})
+}
+
+// isPrepared refuses another document than was prepared.
+func (f *finishFlags) isPrepared(src io.ReaderAt, size int64, p *sign.Prepared) error {
+	h := sha256.New()
+	if size == p.Result.SourceLength {
+		if _, err := io.Copy(h, io.NewSectionReader(src, 0, size)); err != nil {
+			return err
+		}
+	}
+	if [32]byte(h.Sum(nil)) != p.Result.SourceDigest {
+		return fmt.Errorf("%s is not the document that was prepared", f.in)
+	}
+	return nil
 }
 
 // finish books the output of the serial number that was prepared.

@@ -47,8 +47,8 @@ func newPublish() *cobra.Command {
 that anybody can check and use: 'meterai verify --list FILE'. A list is current until
 the next one is due; publish one before that, from a timer.
 
---revoke takes a seal key out of use: its id of 8 hexadecimal digits, as verify
-reports it, or its whole hash of 64. Of a stolen key give as --revoked-at the
+--revoke takes a seal key out of use: its id of 8 hexadecimal digits, as
+'meterai doctor' tells it, or its whole hash of 64. Of a stolen key give as --revoked-at the
 earliest time at which it can have been stolen: only stamps that a timestamp proves
 to be older stay good. A revocation stays on all later lists. --reason is
 unspecified, key-compromise, superseded or cessation.
@@ -171,7 +171,7 @@ func trustedKey(id string, trust *verify.SealTrust) (hash [32]byte, err error) {
 		}
 	}
 	if len(found) != 1 {
-		return hash, fmt.Errorf("%d seal keys of this directory begin with %s; 'meterai verify --json' and seal-trust.json name them", len(found), id)
+		return hash, fmt.Errorf("%d seal keys of this directory begin with %s; 'meterai doctor' names them", len(found), id)
 	}
 	return hash, nil
 }

@@ -120,7 +120,7 @@ func sealsIn(ctx context.Context, file string) ([]string, error) {
 		return err != nil
 	})
 	if len(texts) == 0 {
-		return nil, fmt.Errorf("no seal found in %s (symbols of other kinds: %d): scan the page at 150 to 300 dpi, the stamp flat and in focus", file, n)
+		return nil, fmt.Errorf("no seal found in %s (symbols of other kinds: %d): is this the page with the stamp? Scan it at 150 to 300 dpi, the stamp flat and in focus", file, n)
 	}
 	return texts, nil
 }

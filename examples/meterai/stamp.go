@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,6 +33,7 @@ type stampFlags struct {
 	hsm               hsmFlags
 	algorithm, reason string
 	asJSON, repair    bool
+	force             bool
 }
 
 func newStamp() *cobra.Command {
@@ -47,7 +48,8 @@ last page, bottom right, 36 pt from the edges as people see the page.
 The same key with the same input writes the identical document again and takes
 no second unit; the default key is made of input and account. With --in-dir
 every *.pdf of a folder is stamped, each under its own default key; files with
-the same bytes are one document and share one stamp.`,
+the same bytes are one document and share one stamp. A file that is there already is
+overwritten only by the identical document, or with --force; never the input.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
@@ -73,6 +75,7 @@ the same bytes are one document and share one stamp.`,
 	fl.StringVar(&f.algorithm, "algorithm", "p256", "key of the signature: p256 or rsa")
 	fl.StringVar(&f.reason, "reason", "", "free text for the signature's reason")
 	fl.BoolVar(&f.repair, "repair", false, "stamp also a file whose cross-reference data is damaged, as a search for its objects reads it")
+	addForce(cmd, &f.force)
 	fl.BoolVar(&f.asJSON, "json", false, "one JSON object a document")
 	required(cmd, "account")
 	return cmd
@@ -189,15 +192,18 @@ func (s *stamper) stamp(ctx context.Context, in, out string) (*stamping, error) 
 	}
 	doc, err := sign.Open(src, size, &s.options)
 	if err != nil {
-		return nil, explain(in, err)
+		return nil, untaken(in, err)
 	}
 	request, err := s.request(ctx, doc)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", in, err)
+		return nil, untaken(in, err)
+	}
+	if err := s.keepOther(ctx, out, src, size, &request); err != nil {
+		return nil, err
 	}
 	dst, err := createOut(out)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--out: %w; %s", err, noUnit)
 	}
 	defer dst.discard()
 	owed := ""
@@ -246,6 +252,29 @@ func (s *stamper) request(ctx context.Context, doc *sign.Document) (serial.Reque
 	return request, nil
 }
 
+// noUnit ends what is refused before a unit is taken.
+const noUnit = "no unit was taken"
+
+// untaken explains what is refused before a unit is taken.
+func untaken(in string, err error) error {
+	err = explain(in, err)
+	if strings.Contains(err.Error(), noUnit) {
+		return err
+	}
+	return fmt.Errorf("%w; %s", err, noUnit)
+}
+
+// differing names the flags behind the field of a request that differs.
+func differing(e *serial.ConflictError) string {
+	switch e.Field {
+	case "profile":
+		return "it differs in its level or profile (--level, --profile, --certify, --algorithm, --reason); "
+	case "placement":
+		return "it stands elsewhere (--page, --at, --corner, --free, --anchor, --field); "
+	}
+	return ""
+}
+
 // explain says what to do about the refusals that people meet.
 func explain(in string, err error) error {
 	var conflict *serial.ConflictError
@@ -257,11 +286,11 @@ func explain(in string, err error) error {
 	hint := ""
 	switch {
 	case errors.As(err, &conflict):
-		hint = "use another --key for another stamp"
+		hint = differing(conflict) + "use another --key for another stamp"
 	case errors.Is(err, serial.ErrInsufficient):
 		hint = "credit the account first"
 	case errors.Is(err, pdf.ErrEncrypted):
-		hint = "give its password with --password-file; no unit was taken"
+		hint = "give its password with --password-file; " + noUnit
 	case errors.As(err, &state) && state.State == serial.Void:
 		hint = "that stamping was given up and its unit returned; use another --key for a new one"
 	case errors.Is(err, tsa.ErrRefused) && !errors.Is(err, tsa.ErrRetry):
@@ -269,9 +298,9 @@ func explain(in string, err error) error {
 	case errors.Is(err, tsa.ErrRetry):
 		hint = "run the command again later: the unit is held for this document; or stamp with --owed"
 	case errors.Is(err, pdf.ErrDamaged) && !errors.As(err, &repair):
-		hint = "no unit was taken; 'meterai stamp --repair' stamps what a search for its objects finds, if readers agree on that"
+		hint = noUnit + "; 'meterai stamp --repair' stamps what a search for its objects finds, if readers agree on that"
 	case errors.As(err, &place), errors.As(err, &field), errors.As(err, &certified), errors.Is(err, sign.ErrCertified), errors.Is(err, pdf.ErrDamaged), errors.Is(err, pdf.ErrNotPDF):
-		hint = "no unit was taken"
+		hint = noUnit
 	default:
 		return fmt.Errorf("%s: %w", in, err)
 	}
@@ -297,17 +326,4 @@ func (s *stamper) write(ctx context.Context, dst *outFile, src io.ReaderAt, size
 		return err
 	}
 	return dst.commit()
-}
-
-// notSameFile refuses to replace the input, which is needed to write the
-// document again.
-func notSameFile(src *os.File, out string) error {
-	a, err := src.Stat()
-	if err != nil {
-		return err
-	}
-	if b, err := os.Stat(out); err == nil && os.SameFile(a, b) {
-		return usage("--out must be another file than --in")
-	}
-	return nil
 }

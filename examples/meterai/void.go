@@ -13,10 +13,10 @@ func newVoid() *cobra.Command {
 	var number, reason string
 	cmd := &cobra.Command{
 		Use:   "void --dir DIR --serial SERIAL --reason TEXT",
-		Short: "Give up a stamping that cannot be finished: its serial is void, the unit returns",
-		Long: `Give up a stamping that was begun and cannot be finished. Its serial is void for
-ever and the unit returns to the account. A stamping that is finished cannot be
-given up; history shows which serials are under way.`,
+		Short: "Give up a stamping before it is stamped: its serial is void, the unit returns",
+		Long: `Give up a stamping that was begun and cannot be finished: only before it is stamped.
+Its serial is void for ever and the unit returns to the account. What is stamped
+stays so, and its unit is used; history shows which serials are under way.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			n, err := serial.Parse(number)
