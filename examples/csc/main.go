@@ -83,7 +83,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%s: %s, CSC API %s\n", u, shown(client.Info().Name), client.Info().Specs)
+		fmt.Fprintf(out, "%s: %s, CSC API %s\n", u, shown(client.Info().Name), shown(client.Info().Specs))
 		clients = append(clients, client)
 	}
 	if c.credential == "" {

@@ -65,7 +65,7 @@ func (h home) createFor(ctx context.Context, url string) error {
 	}
 	tmp, err := os.MkdirTemp(parent, ".meterai-init-*") // 0700
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot write in %s: %w", parent, bare(err))
 	}
 	defer os.RemoveAll(tmp)
 	if err := (home{tmp}).fill(ctx, url); err != nil {
@@ -87,6 +87,8 @@ func (h home) createFor(ctx context.Context, url string) error {
 func (h home) room(dir string) (here bool, err error) {
 	st, err := os.Lstat(dir)
 	switch {
+	case dir == ".": // init makes it anew, and the shell would stand in the old one
+		return false, fmt.Errorf("%s is the current directory; choose another --dir", h.dir)
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case err != nil:

@@ -223,15 +223,6 @@ func (f *finishFlags) run(cmd *cobra.Command) error {
 	}
 	defer dst.discard()
 	return f.withLedger(cmd.Context(), func(l *ledger) error {
-		if !f.force {
-			begun, err := l.Lookup(cmd.Context(), prepared.Result.Number)
-			if err != nil {
-				return fmt.Errorf("serial %s: %w", prepared.Result.Number, err)
-			}
-			if err := l.mayReplace(cmd.Context(), f.out, src, size, &begun); err != nil {
-				return err
-			}
-		}
 		r, err := f.finish(cmd.Context(), l, src, size, cred, prepared, signature)
 		if err != nil {
 			return explain(f.in, err)
@@ -264,6 +255,11 @@ func (f *finishFlags) finish(ctx context.Context, l *ledger, src io.ReaderAt, si
 	begun, err := l.Lookup(ctx, p.Result.Number)
 	if err != nil {
 		return serial.Receipt{}, fmt.Errorf("serial %s: %w", p.Result.Number, err)
+	}
+	if !f.force {
+		if err := l.mayReplace(ctx, f.out, src, size, &begun); err != nil {
+			return serial.Receipt{}, err
+		}
 	}
 	return l.Redeem(ctx, begun.Request, func(ctx context.Context, r serial.Reservation, w io.Writer) error {
 		if r.Number != p.Result.Number || !r.Time.Equal(p.Result.Time) {

@@ -206,20 +206,7 @@ func (s *stamper) stamp(ctx context.Context, in, out string) (*stamping, error) 
 		return nil, fmt.Errorf("--out: %w; %s", err, noUnit)
 	}
 	defer dst.discard()
-	owed := ""
-	receipt, err := s.ledger.Redeem(ctx, request, func(ctx context.Context, r serial.Reservation, w io.Writer) error {
-		update, res, err := doc.Update(ctx, s.credential, sign.Issue{Number: r.Number, Time: r.Time})
-		if err != nil {
-			return err
-		}
-		if res.TimestampOwed != "" {
-			owed = res.TimestampOwed
-		} else if update, err = s.levels.complete(ctx, src, size, update); err != nil {
-			return err
-		}
-		_, err = w.Write(update)
-		return err
-	})
+	receipt, owed, err := s.redeem(ctx, doc, src, size, request)
 	if err != nil {
 		return nil, explain(in, err)
 	}
@@ -235,6 +222,24 @@ func (s *stamper) stamp(ctx context.Context, in, out string) (*stamping, error) 
 		done.Warnings = append(done.Warnings, "this input was stamped before: the same document was written, no unit was taken")
 	}
 	return done, nil
+}
+
+// redeem takes the unit and keeps the update. owed says why a timestamp is missing.
+func (s *stamper) redeem(ctx context.Context, doc *sign.Document, src io.ReaderAt, size int64, request serial.Request) (receipt serial.Receipt, owed string, err error) {
+	receipt, err = s.ledger.Redeem(ctx, request, func(ctx context.Context, r serial.Reservation, w io.Writer) error {
+		update, res, err := doc.Update(ctx, s.credential, sign.Issue{Number: r.Number, Time: r.Time})
+		if err != nil {
+			return err
+		}
+		if res.TimestampOwed != "" {
+			owed = res.TimestampOwed
+		} else if update, err = s.levels.complete(ctx, src, size, update); err != nil {
+			return err
+		}
+		_, err = w.Write(update)
+		return err
+	})
+	return receipt, owed, err
 }
 
 func (s *stamper) request(ctx context.Context, doc *sign.Document) (serial.Request, error) {

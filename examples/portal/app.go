@@ -43,15 +43,17 @@ type app struct {
 	orders    *orders
 	provider  *provider
 	work      *work
-	secret    []byte // makes the tokens of forms
-	uploads   *slots // uploads on their way
-	secure    bool   // people come over https
+	secret    []byte        // makes the tokens of forms
+	uploads   *slots        // uploads on their way
+	looks     chan struct{} // a place for each document that is looked at
+	secure    bool          // people come over https
 }
 
 // openApp opens everything the portal stands on. base is the address of its own
 // that the simulated payment provider calls.
 func openApp(ctx context.Context, c config, base string, log *slog.Logger) (*app, error) {
-	a := &app{config: c, log: log, now: time.Now, uploads: newSlots(c.Limits.Uploads, c.Limits.AccountUploads)}
+	a := &app{config: c, log: log, now: time.Now, uploads: newSlots(c.Limits.Uploads, c.Limits.AccountUploads),
+		looks: make(chan struct{}, c.Limits.Workers)}
 	a.secure = len(c.URL) > 5 && c.URL[:5] == "https"
 	var err error
 	if a.texts, err = openCatalogue(); err != nil {

@@ -135,14 +135,8 @@ func (a *app) buy(w http.ResponseWriter, r *http.Request, v *visit) {
 		a.fail(w, v, "orders", err)
 		return
 	}
-	open := 0
-	for _, o := range all {
-		if o.State == "open" {
-			open++
-		}
-	}
-	if open >= a.config.Limits.Orders {
-		v.Error = v.T("buy.open")
+	if key := a.tooManyOrders(all); key != "" {
+		v.Error = v.T(key)
 		a.renderBuy(w, v, http.StatusTooManyRequests)
 		return
 	}
@@ -157,6 +151,27 @@ func (a *app) buy(w http.ResponseWriter, r *http.Request, v *visit) {
 		return
 	}
 	http.Redirect(w, r, a.provider.checkout(o), http.StatusSeeOther)
+}
+
+// tooManyOrders gives the message for an account that may not order now, else "".
+// A cancelled order counts for a day: its file is kept, since its money may still come.
+func (a *app) tooManyOrders(all []*order) string {
+	open, cancelled := 0, 0
+	for _, o := range all {
+		switch {
+		case o.State == "open":
+			open++
+		case o.State == "cancelled" && a.now().Sub(o.Made) < 24*time.Hour:
+			cancelled++
+		}
+	}
+	switch {
+	case open >= a.config.Limits.Orders:
+		return "buy.open"
+	case cancelled >= maxCancelled:
+		return "buy.cancelled"
+	}
+	return ""
 }
 
 // showOrder is where the provider sends people back to. Only its callback says

@@ -50,9 +50,10 @@ type place struct {
 // documents keep the uploads of all accounts. An account's documents lie in a
 // folder of its own, so that nobody can name another's.
 type documents struct {
-	dir   string
-	locks [64]sync.Mutex // by the first byte of the id; a record is read and written under one
-	bytes atomic.Int64   // of all uploads, counted by clean and added to since
+	dir    string
+	locks  [64]sync.Mutex // by the first byte of the id; a record is read and written under one
+	bytes  atomic.Int64   // of all uploads, counted by clean and added to since
+	coming atomic.Int64   // bytes of the uploads on their way
 }
 
 func (s *documents) folder(account string) string { return filepath.Join(s.dir, folderOf(account)) }

@@ -30,7 +30,8 @@ type limits struct {
 	Sessions int `json:"sessions"`
 	// Line is how many stampings may wait.
 	Line int `json:"line"`
-	// Workers is how many stampings run at a time.
+	// Workers is how many stampings run at a time, and how many documents are
+	// looked at before they may be stamped. A hostile one takes 100 MB for a while.
 	Workers int `json:"workers"`
 
 	// The rest are rates a minute. An address may be a whole school, so it gets
@@ -69,8 +70,10 @@ const (
 	maxForm       = 16 << 10 // bytes of a form without a file
 	maxCallback   = 4 << 10  // bytes of a payment provider's message
 	maxHeader     = 16 << 10 // bytes of a request's header
+	maxPartHead   = 16 << 10 // bytes of the head of a form's part, which package multipart holds in memory
 	maxFileName   = 120      // bytes of a document's name as it is shown
 	maxUnits      = 100      // units in one order
+	maxCancelled  = 20       // cancelled ones among the orders that an account made in a day
 	minPassphrase = 8        // characters
 	maxPassphrase = 256      // bytes
 	maxRates      = 100_000  // names and addresses whose rate is remembered
@@ -80,6 +83,8 @@ const (
 	sessionIdle = 2 * time.Hour    // after which a session ends
 	requestTime = 20 * time.Second // for a request and its answer
 	uploadTime  = 3 * time.Minute  // for an upload or a download
+	uploadGrace = 15 * time.Second // for an upload, and then a second more for each uploadRate bytes
+	uploadRate  = 8 << 10          // bytes a second: a slow telephone does better
 	stampTime   = 2 * time.Minute  // for one stamping, its time in the line included
 	jobMemory   = 10 * time.Minute // how long the end of a stamping is remembered; the ledger knows it for ever
 )

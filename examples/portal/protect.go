@@ -101,11 +101,13 @@ func (a *app) address(r *http.Request) string {
 	if err != nil {
 		host = r.RemoteAddr
 	}
-	if a.config.BehindProxy { // only the last element is the proxy's own word
-		all := strings.Split(r.Header.Get("X-Forwarded-For"), ",")
-		host = strings.TrimSpace(all[len(all)-1])
-	}
 	ip, err := netip.ParseAddr(host)
+	if a.config.BehindProxy { // only the last element is the proxy's own word, and it may stand in a line of its own
+		all := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+		if told, bad := parseAddress(strings.TrimSpace(all[len(all)-1])); bad == nil {
+			ip, err = told, nil
+		}
+	}
 	if err != nil {
 		return host
 	}
@@ -115,6 +117,14 @@ func (a *app) address(r *http.Request) string {
 		}
 	}
 	return ip.String()
+}
+
+// parseAddress reads an address that may have a port, as some proxies write it.
+func parseAddress(s string) (netip.Addr, error) {
+	if p, err := netip.ParseAddrPort(s); err == nil {
+		return p.Addr(), nil
+	}
+	return netip.ParseAddr(s)
 }
 
 // rates bound how often names may do something: each has a minute's worth at

@@ -280,7 +280,7 @@ func (a *app) signIn(w http.ResponseWriter, r *http.Request, v *visit) {
 		again(http.StatusUnprocessableEntity, "signin.badpassphrase")
 		return
 	}
-	if wait := max(a.rates.take("signin "+name, a.config.Limits.SignIns), a.rates.take("signin-address "+a.address(r), a.config.Limits.AddressSignIns)); wait > 0 {
+	if wait := a.signInWait(r, name); wait > 0 {
 		a.tooMany(w, v, wait)
 		return
 	}
@@ -291,6 +291,7 @@ func (a *app) signIn(w http.ResponseWriter, r *http.Request, v *visit) {
 		w.Header().Set("Retry-After", strconv.Itoa(seconds(full.RetryAfter)))
 		a.refuse(w, v, http.StatusServiceUnavailable, "signin.full", v.Wait(full.RetryAfter))
 	case err == nil:
+		a.sessions.end(a.cookie(r, "session"))
 		a.setCookie(w, "session", a.sessions.begin(name)) // a new one: a cookie set by somebody else opens nothing
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 	case errors.Is(err, errNoRoom):
@@ -302,6 +303,15 @@ func (a *app) signIn(w http.ResponseWriter, r *http.Request, v *visit) {
 	default:
 		a.fail(w, v, "sign-in", err)
 	}
+}
+
+// signInWait counts a try. The address comes first: one that tries too often must
+// not use up what a name has.
+func (a *app) signInWait(r *http.Request, name string) time.Duration {
+	if wait := a.rates.take("signin-address "+a.address(r), a.config.Limits.AddressSignIns); wait > 0 {
+		return wait
+	}
+	return a.rates.take("signin "+name, a.config.Limits.SignIns)
 }
 
 // checkIn makes an account or checks a passphrase. Everything else goes before a

@@ -184,7 +184,11 @@ func (a *app) stamp(w http.ResponseWriter, r *http.Request, v *visit) {
 func (a *app) choosePlace(w http.ResponseWriter, r *http.Request, v *visit, d *document) bool {
 	wanted, err := readPlace(r)
 	if err == nil {
-		err = a.tryPlace(d, wanted)
+		err = a.look(r.Context(), func() error { return a.tryPlace(d, wanted) })
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		a.tooMany(w, v, 5*time.Second)
+		return false
 	}
 	if key := refusal(err); key != "" {
 		v.Error = v.T(key)

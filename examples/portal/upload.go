@@ -49,13 +49,19 @@ func (a *app) upload(w http.ResponseWriter, r *http.Request, v *visit) {
 		return
 	}
 	defer a.uploads.give(v.Account)
-	if a.documents.bytes.Load()+max(r.ContentLength, 0) > a.config.Limits.Stored {
+	size := r.ContentLength
+	if most := a.config.Limits.Upload + maxForm; size < 0 || size > most {
+		size = most
+	}
+	coming := a.documents.coming.Add(size)
+	defer a.documents.coming.Add(-size)
+	if a.documents.bytes.Load()+coming > a.config.Limits.Stored {
 		w.Header().Set("Retry-After", "600")
 		a.refuse(w, v, http.StatusServiceUnavailable, "upload.disk")
 		return
 	}
 	longer(w)
-	body := r.Body
+	body := &pacedBody{ReadCloser: r.Body, begun: time.Now(), extend: http.NewResponseController(w).SetReadDeadline}
 	r.Body = http.MaxBytesReader(w, body, a.config.Limits.Upload+maxForm)
 	d, err := a.receive(r, v)
 	if err != nil {
@@ -83,11 +89,13 @@ var (
 // receive reads the form of an upload: the token first, so that nothing is kept
 // of a forged one, then the file.
 func (a *app) receive(r *http.Request, v *visit) (*document, error) {
+	heads := &headBody{ReadCloser: r.Body}
+	r.Body = heads
 	parts, err := r.MultipartReader()
 	if err != nil {
 		return nil, errForm
 	}
-	token, err := part(parts, "csrf")
+	token, err := heads.part(parts, "csrf")
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +103,7 @@ func (a *app) receive(r *http.Request, v *visit) (*document, error) {
 	if err != nil || !sameText(string(text), v.CSRF) {
 		return nil, errToken
 	}
-	file, err := part(parts, "file")
+	file, err := heads.part(parts, "file")
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +114,7 @@ func (a *app) receive(r *http.Request, v *visit) (*document, error) {
 	if d.Size, err = a.documents.receive(v.Account, d.ID, file); err != nil {
 		return nil, err
 	}
-	if err = a.preflight(d); err == nil {
+	if err = a.look(r.Context(), func() error { return a.preflight(d) }); err == nil {
 		err = writeRecord(a.documents.record(v.Account, d.ID), d)
 	}
 	if err != nil {
@@ -116,8 +124,10 @@ func (a *app) receive(r *http.Request, v *visit) (*document, error) {
 }
 
 // part gives the next part of a form, which has to have that name.
-func part(r *multipart.Reader, name string) (*multipart.Part, error) {
+func (b *headBody) part(r *multipart.Reader, name string) (*multipart.Part, error) {
+	b.inHead, b.left = true, maxPartHead
 	p, err := r.NextPart()
+	b.inHead = false
 	if err != nil {
 		return nil, errors.Join(errForm, err)
 	}
@@ -125,6 +135,20 @@ func part(r *multipart.Reader, name string) (*multipart.Part, error) {
 		return nil, errForm
 	}
 	return p, nil
+}
+
+// look waits for a place before a document is looked at: what a hostile one
+// takes in memory is taken so many times at most.
+func (a *app) look(ctx context.Context, do func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTime/2)
+	defer cancel()
+	select {
+	case a.looks <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-a.looks }()
+	return do()
 }
 
 // preflight refuses a document that cannot be stamped, and notes its pages.
@@ -226,6 +250,11 @@ func (a *app) refuseUpload(w http.ResponseWriter, v *visit, err error) {
 		v.Error = v.T("upload.large", a.config.Limits.Upload>>20)
 		a.renderDocuments(w, v, http.StatusRequestEntityTooLarge)
 		return
+	case errors.Is(err, context.DeadlineExceeded): // found no place to be looked at
+		a.tooMany(w, v, 5*time.Second)
+		return
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		status, key = http.StatusRequestTimeout, "upload.form"
 	case errors.Is(err, errForm), errors.Is(err, io.ErrUnexpectedEOF):
 		status, key = http.StatusBadRequest, "upload.form"
 	case errors.Is(err, errInWork):

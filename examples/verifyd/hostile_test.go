@@ -72,6 +72,46 @@ func TestLyingContentLength(t *testing.T) {
 	r.empty(t)
 }
 
+// The head of a part is held in memory, so a long one is refused before it is read.
+func TestLongPartHead(t *testing.T) {
+	sp, r := getSpecimen(t), start(t, nil)
+	for length, want := range map[int]int{1 << 10: 200, maxPartHead: 400, 9 << 20: 400} {
+		body := "--b\r\nContent-Disposition: form-data; name=\"file\"\r\nX: " + strings.Repeat("a", length) + "\r\n\r\n" + string(sp.stamped) + "\r\n--b--\r\n"
+		request := httptest.NewRequest("POST", "/verify", strings.NewReader(body))
+		request.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+		answer := httptest.NewRecorder()
+		r.handler().ServeHTTP(answer, request)
+		require.Equal(t, want, answer.Code, "%d: %s", length, answer.Body)
+		if want == 400 {
+			require.Contains(t, answer.Body.String(), "the head of a part is too long")
+			require.Contains(t, r.logs.String(), `"bytes":16384`, "no more was read")
+		}
+	}
+	r.empty(t)
+}
+
+// A route that reads no body answers without one, and does not wait for it: else a
+// connection could be held for ever.
+func TestBodyThatNobodyReads(t *testing.T) {
+	r := start(t, nil)
+	for _, request := range []string{"GET /healthz", "HEAD /healthz", "GET /metrics", "GET /nowhere", "PUT /verify"} {
+		for _, length := range []string{"Content-Length: 10", "Transfer-Encoding: chunked"} {
+			c := r.dial(t)
+			_, err := io.WriteString(c, request+" HTTP/1.1\r\nHost: x\r\n"+length+"\r\n\r\n")
+			require.NoError(t, err)
+			answer, err := io.ReadAll(c) // to the end of the connection
+			require.NoError(t, err, request)
+			require.Contains(t, string(answer), "Connection: close", request)
+		}
+	}
+	c := r.dial(t)
+	_, err := io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	require.NoError(t, err)
+	response, err := http.ReadResponse(bufio.NewReader(c), nil)
+	require.NoError(t, err)
+	require.False(t, response.Close, "a request without a body keeps its connection")
+}
+
 // A body that comes too slowly is given up. The deadline that the connection is
 // given is looked at, so that the test needs no patience.
 func TestSlowBody(t *testing.T) {

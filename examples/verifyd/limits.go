@@ -33,6 +33,9 @@ const (
 	// maxParts and maxPart bound what a multipart body has beside the document.
 	maxParts = 8
 	maxPart  = 4096
+	// maxPartHead is the longest head of a part. Package multipart holds it in
+	// memory, and would take 10 MB.
+	maxPartHead = 16 << 10
 
 	headerTimeout = 5 * time.Second
 	answerTimeout = 30 * time.Second // to write an answer

@@ -215,6 +215,9 @@ func send(c *call, status int, kind string, b []byte) error {
 	if err := http.NewResponseController(c).SetWriteDeadline(time.Now().Add(answerTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
+	if c.req.ContentLength != 0 && c.bytes == 0 { // a body that no handler read is not waited for
+		c.Header().Set("Connection", "close")
+	}
 	c.Header().Set("Content-Type", kind)
 	c.WriteHeader(status)
 	_, err := c.Write(b)

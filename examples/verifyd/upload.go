@@ -68,6 +68,28 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// A headReader gives a reader of multipart bodies little while it looks for a part.
+type headReader struct {
+	r      io.Reader
+	inHead bool
+	left   int // bytes of the head that may still come
+}
+
+func (h *headReader) begin() { h.inHead, h.left = true, maxPartHead }
+
+// Read implements io.Reader.
+func (h *headReader) Read(p []byte) (int, error) {
+	if !h.inHead {
+		return h.r.Read(p)
+	}
+	if h.left == 0 {
+		return 0, &problem{status: http.StatusBadRequest, detail: "the head of a part is too long"}
+	}
+	n, err := h.r.Read(p[:min(len(p), h.left)])
+	h.left -= n
+	return n, err
+}
+
 // A form is what came with a request.
 type form struct {
 	name           string
@@ -90,10 +112,13 @@ func readForm(c *call, limit int64, keep func(io.Reader) error) (*form, error) {
 	if kind != "multipart/form-data" {
 		return f, keep(b)
 	}
-	reader := multipart.NewReader(b, parameters["boundary"])
+	heads := &headReader{r: b}
+	reader := multipart.NewReader(heads, parameters["boundary"])
 	seen := false
 	for n := 0; ; n++ {
+		heads.begin()
 		part, err := reader.NextRawPart()
+		heads.inHead = false
 		if errors.Is(err, io.EOF) {
 			break
 		}
