@@ -106,6 +106,18 @@ func TestRefusals(t *testing.T) {
 	require.Equal(t, 1, s.count("credentials/authorize"), "a PIN was tried twice")
 }
 
+// What a service says of itself does nothing to the terminal that shows it.
+func TestHostileWords(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, map[string]any{"specs": "2.0\n\x1b[2J", "name": "a\x1b]0;b\a", "credentialIDs": []string{"c\x1b[2J"}})
+	}))
+	t.Cleanup(srv.Close)
+	var out strings.Builder
+	require.NoError(t, run(t.Context(), []string{"--url", srv.URL}, &out))
+	require.NotContains(t, out.String(), "\x1b")
+	require.Equal(t, 2, strings.Count(out.String(), "\n"), out.String())
+}
+
 // Hostile answers are errors, soon, and of bounded size.
 func TestHostileAnswers(t *testing.T) {
 	s, srv := newService(t)

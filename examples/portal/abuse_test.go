@@ -172,6 +172,19 @@ func TestSignInEndsTheSessionBefore(t *testing.T) {
 	require.Len(t, p.sessions.all, 1)
 }
 
+// TestSessionLife: a cookie that is kept in use ends all the same.
+func TestSessionLife(t *testing.T) {
+	now := time.Unix(0, 0)
+	s := newSessions(3, func() time.Time { return now })
+	token := s.begin("ada")
+	for range sessionLife / time.Hour {
+		now = now.Add(time.Hour)
+		require.Equal(t, "ada", s.find(token))
+	}
+	now = now.Add(time.Second)
+	require.Empty(t, s.find(token))
+}
+
 // TestCancelledOrders: each leaves a file for months, so a day has so many.
 func TestCancelledOrders(t *testing.T) {
 	p := startPortal(t, func(c *config) { c.Limits.Posts = 1000 })
@@ -192,4 +205,70 @@ func TestCancelledOrders(t *testing.T) {
 	require.NoError(t, err)
 	p.now = func() time.Time { return time.Now().Add(25 * time.Hour) }
 	require.Empty(t, p.tooManyOrders(all))
+}
+
+// TestKilled: the portal is killed at the time of the press. Afterwards the document
+// is there, and goes on to one stamp for one unit.
+func TestKilled(t *testing.T) {
+	c, err := config{Dir: t.TempDir(), Listen: "127.0.0.1:0"}.withDefaults()
+	require.NoError(t, err)
+	dir, err := specimen()
+	require.NoError(t, err)
+	require.NoError(t, os.CopyFS(c.specimen(), os.DirFS(dir)))
+	var documents []page
+	for n := range 4 {
+		cmd, address := startProcess(t, c)
+		b := (&portal{app: &app{config: c}, url: address}).browser(t)
+		if n == 0 {
+			b.register("ada")
+			b.buy(4, "pay")
+		} else {
+			b.signIn("ada")
+		}
+		d := b.upload("a.pdf", testPDF(t, "classic.pdf"))
+		documents = append(documents, d)
+		pressed := make(chan struct{})
+		go func() {
+			defer close(pressed)
+			form := url.Values{"csrf": {d.field("csrf")}, "key": {d.field("key")}, "page": {"1"}, "x": {"100"}, "y": {"100"}}
+			if answer, err := b.http.PostForm(address+d.path+"/stamp", form); err == nil {
+				_ = answer.Body.Close()
+			}
+		}()
+		time.Sleep(time.Duration(n) * 6 * time.Millisecond) // whenever it is: what is required below holds
+		require.NoError(t, cmd.Process.Kill())
+		_ = cmd.Wait()
+		<-pressed
+	}
+	_, address := startProcess(t, c)
+	b := (&portal{app: &app{config: c}, url: address}).browser(t)
+	b.signIn("ada")
+	serials := map[string]bool{}
+	for _, d := range documents {
+		now := b.get(d.path)
+		require.Equal(t, http.StatusOK, now.status)
+		if !stampLink.MatchString(now.body) {
+			now = b.whenDoneAfter(now)
+		}
+		b.requireStamped(now)
+		serials[stampLink.FindString(now.body)] = true
+	}
+	require.Len(t, serials, len(documents))
+	require.Equal(t, "0 units", b.units())
+}
+
+func (b *browser) signIn(name string) {
+	b.t.Helper()
+	p := b.post("/signin", url.Values{"csrf": {b.get("/signin").field("csrf")}, "name": {name}, "passphrase": {"correct horse"}, "do": {"signin"}})
+	require.Equal(b.t, "/", p.path, p.alert())
+}
+
+// whenDoneAfter presses where a document stands and waits for its stamp.
+func (b *browser) whenDoneAfter(d page) page {
+	b.t.Helper()
+	got := b.press(d, "100", "100")
+	if strings.HasSuffix(got.path, "/wait") {
+		got = b.whenDone(d)
+	}
+	return got
 }

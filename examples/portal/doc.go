@@ -31,6 +31,9 @@
 //
 // The payment provider is simulated (provider.go), names and passphrases are
 // the simplest sign-in that is not careless, and sessions end with the process.
+// Anybody may register. So one person with many accounts can fill the room for
+// uploads, and whoever guesses at a name keeps its owner from signing in for a
+// minute: a real portal ties accounts to something that costs.
 // The portal's own records are files; several portals need one shared folder,
 // or a database of their own, for them, and a sink that all of them reach.
 // Payments that never got a callback are found by comparing with the

@@ -31,7 +31,7 @@ type limits struct {
 	// Line is how many stampings may wait.
 	Line int `json:"line"`
 	// Workers is how many stampings run at a time, and how many documents are
-	// looked at before they may be stamped. A hostile one takes 100 MB for a while.
+	// looked at before they may be stamped. A hostile one takes some 160 MB for a while.
 	Workers int `json:"workers"`
 
 	// The rest are rates a minute. An address may be a whole school, so it gets
@@ -80,7 +80,8 @@ const (
 	maxPending    = 1000     // payments of the simulated provider that are told later
 	maxJobs       = 20_000   // stampings, waiting or just ended, that are remembered
 
-	sessionIdle = 2 * time.Hour    // after which a session ends
+	sessionIdle = 2 * time.Hour    // after which a session ends that nobody uses
+	sessionLife = 12 * time.Hour   // after which any session ends
 	requestTime = 20 * time.Second // for a request and its answer
 	uploadTime  = 3 * time.Minute  // for an upload or a download
 	uploadGrace = 15 * time.Second // for an upload, and then a second more for each uploadRate bytes

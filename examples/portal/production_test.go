@@ -89,6 +89,9 @@ func startToken(t *testing.T, dir string) *tokenConfig {
 	require.NoError(t, err)
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "specimen"), 0o700))
 	require.NoError(t, p.Write(filepath.Join(dir, "specimen", "pki")))
+	trust, err := specimenTrust(p)
+	require.NoError(t, err)
+	require.NoError(t, writeRecord(filepath.Join(dir, "specimen", "seal-trust.json"), trust))
 	for n, key := range []struct {
 		label string
 		key   crypto.Signer

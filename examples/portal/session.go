@@ -31,8 +31,14 @@ type sessions struct {
 }
 
 type session struct {
-	account string
-	used    time.Time
+	account     string
+	begun, used time.Time
+}
+
+// over reports whether a session has ended: idle too long, or too old, since a
+// stolen cookie can be kept in use.
+func (s *session) over(now time.Time) bool {
+	return now.Sub(s.used) > sessionIdle || now.Sub(s.begun) > sessionLife
 }
 
 func newSessions(most int, now func() time.Time) *sessions {
@@ -47,7 +53,7 @@ func (s *sessions) begin(account string) string {
 	if len(s.all) >= s.max {
 		s.makeRoom()
 	}
-	s.all[sha256.Sum256([]byte(token))] = &session{account: account, used: s.now()}
+	s.all[sha256.Sum256([]byte(token))] = &session{account: account, begun: s.now(), used: s.now()}
 	return token
 }
 
@@ -59,7 +65,7 @@ func (s *sessions) makeRoom() {
 		if !one.used.After(at) {
 			oldest, at = id, one.used
 		}
-		if s.now().Sub(one.used) > sessionIdle {
+		if one.over(s.now()) {
 			delete(s.all, id)
 		}
 	}
@@ -71,7 +77,7 @@ func (s *sessions) find(token string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := s.all[sha256.Sum256([]byte(token))]
-	if one == nil || s.now().Sub(one.used) > sessionIdle {
+	if one == nil || one.over(s.now()) {
 		return ""
 	}
 	one.used = s.now()

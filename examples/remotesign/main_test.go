@@ -145,27 +145,28 @@ func TestServerRefuses(t *testing.T) {
 	digest := sha256.Sum256([]byte("x"))
 	good := own.SignedAttributes(digest[:])
 	for _, test := range []struct {
-		name, method, path, token string
-		body                      []byte
-		status                    int
+		name, method, path, scheme, token string
+		body                              []byte
+		status                            int
 	}{
-		{"good", "POST", "/v1/sign", token, good, 200},
-		{"no token", "POST", "/v1/sign", "", good, 401},
-		{"wrong token", "POST", "/v1/sign", token[1:] + "x", good, 401},
-		{"no token for the certificate", "GET", "/v1/certificate", "", nil, 401},
-		{"a digest", "POST", "/v1/sign", token, digest[:], 400},
-		{"nothing", "POST", "/v1/sign", token, nil, 400},
-		{"another certificate's attributes", "POST", "/v1/sign", token, foreign.SignedAttributes(digest[:]), 400},
-		{"one byte more", "POST", "/v1/sign", token, append(bytes.Clone(good), 0), 400},
-		{"too large", "POST", "/v1/sign", token, make([]byte, 1<<20), 413},
-		{"wrong method", "GET", "/v1/sign", token, nil, 405},
-		{"wrong path", "POST", "/v1/keys", token, nil, 404},
+		{"good", "POST", "/v1/sign", "Bearer ", token, good, 200},
+		{"no token", "POST", "/v1/sign", "Bearer ", "", good, 401},
+		{"no scheme", "POST", "/v1/sign", "", token, good, 401},
+		{"wrong token", "POST", "/v1/sign", "Bearer ", token[1:] + "x", good, 401},
+		{"no token for the certificate", "GET", "/v1/certificate", "Bearer ", "", nil, 401},
+		{"a digest", "POST", "/v1/sign", "Bearer ", token, digest[:], 400},
+		{"nothing", "POST", "/v1/sign", "Bearer ", token, nil, 400},
+		{"another certificate's attributes", "POST", "/v1/sign", "Bearer ", token, foreign.SignedAttributes(digest[:]), 400},
+		{"one byte more", "POST", "/v1/sign", "Bearer ", token, append(bytes.Clone(good), 0), 400},
+		{"too large", "POST", "/v1/sign", "Bearer ", token, make([]byte, 1<<20), 413},
+		{"wrong method", "GET", "/v1/sign", "Bearer ", token, nil, 405},
+		{"wrong path", "POST", "/v1/keys", "Bearer ", token, nil, 404},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			req, err := http.NewRequestWithContext(t.Context(), test.method, s.URL+test.path, bytes.NewReader(test.body))
 			require.NoError(t, err)
 			if test.token != "" {
-				req.Header.Set("Authorization", "Bearer "+test.token)
+				req.Header.Set("Authorization", test.scheme+test.token)
 			}
 			res, err := s.Client().Do(req)
 			require.NoError(t, err)

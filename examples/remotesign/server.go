@@ -69,9 +69,9 @@ func NewServer(id pki.Identity, token string, log *slog.Logger) (*Server, error)
 
 // ServeHTTP serves callers who show the token.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	shown, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	shown, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	sum := sha256.Sum256([]byte(shown))
-	if subtle.ConstantTimeCompare(sum[:], s.token[:]) != 1 {
+	if subtle.ConstantTimeCompare(sum[:], s.token[:]) != 1 || !ok {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		http.Error(w, "the token is missing or not known", http.StatusUnauthorized)
 		return

@@ -94,15 +94,19 @@ func TestLongPartHead(t *testing.T) {
 // connection could be held for ever.
 func TestBodyThatNobodyReads(t *testing.T) {
 	r := start(t, nil)
-	for _, request := range []string{"GET /healthz", "HEAD /healthz", "GET /metrics", "GET /nowhere", "PUT /verify"} {
+	var held []net.Conn
+	for _, request := range []string{"GET /healthz", "HEAD /healthz", "GET /metrics", "GET /nowhere", "PUT /verify", "POST /verify?time=x"} {
 		for _, length := range []string{"Content-Length: 10", "Transfer-Encoding: chunked"} {
 			c := r.dial(t)
+			held = append(held, c)
 			_, err := io.WriteString(c, request+" HTTP/1.1\r\nHost: x\r\n"+length+"\r\n\r\n")
 			require.NoError(t, err)
-			answer, err := io.ReadAll(c) // to the end of the connection
-			require.NoError(t, err, request)
-			require.Contains(t, string(answer), "Connection: close", request)
 		}
+	}
+	for _, c := range held {
+		answer, err := io.ReadAll(c) // to the end of the connection
+		require.NoError(t, err)
+		require.Contains(t, string(answer), "Connection: close")
 	}
 	c := r.dial(t)
 	_, err := io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -133,6 +137,10 @@ func TestSlowBody(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 	require.True(t, last.IsZero(), "the deadline outlives the body")
 
+	b.r = iotest.ErrReader(&http.MaxBytesError{})
+	_, err = b.Read(buffer)
+	require.Error(t, err)
+	require.False(t, last.IsZero(), "the server may wait for what is too much")
 	b.r = iotest.ErrReader(os.ErrDeadlineExceeded)
 	_, err = b.Read(buffer)
 	require.Equal(t, http.StatusRequestTimeout, asProblem(err).status)

@@ -39,6 +39,7 @@ const (
 
 	headerTimeout = 5 * time.Second
 	answerTimeout = 30 * time.Second // to write an answer
+	lingerTime    = time.Second      // for a body that is not read to come all the same
 	idleTimeout   = time.Minute
 	maxHeader     = 16 << 10
 	// shutdownTimeout is how long requests in work may go on after a SIGTERM.

@@ -10,6 +10,9 @@
 // openapi.json, which the service serves too, describes them. A document is kept in
 // a temporary file that has no name any more, for as long as its request lasts.
 //
+// Anybody who reaches the service may ask it, and read GET /metrics. In front of a
+// public one stands a proxy that keeps /metrics and /readyz back.
+//
 // SIGHUP reads the trust files again; when they are wrong the ones in use stay.
 // SIGTERM and SIGINT answer what is in work and end the service.
 package main

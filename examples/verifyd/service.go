@@ -215,7 +215,8 @@ func send(c *call, status int, kind string, b []byte) error {
 	if err := http.NewResponseController(c).SetWriteDeadline(time.Now().Add(answerTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
-	if c.req.ContentLength != 0 && c.bytes == 0 { // a body that no handler read is not waited for
+	if c.req.ContentLength != 0 && c.bytes == 0 { // a body that no handler read; the server would wait for it
+		_ = http.NewResponseController(c).SetReadDeadline(time.Now().Add(lingerTime))
 		c.Header().Set("Connection", "close")
 	}
 	c.Header().Set("Content-Type", kind)

@@ -60,9 +60,10 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	n, err := b.r.Read(p)
 	b.c.bytes += int64(n)
-	if err != nil {
+	if errors.Is(err, io.EOF) {
 		// The server goes on reading, to learn whether the client leaves: that may
-		// take as long as the verification.
+		// take as long as the verification. After any other error it may wait for
+		// the rest of the body, so the deadline stays.
 		_ = b.extend(time.Time{})
 	}
 	return n, err
