@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"fmt"
+	"image"
 	"io"
 	"os"
 	"strings"
@@ -16,10 +17,11 @@ import (
 	"github.com/seed-574216e4/meterai/serial"
 	"github.com/seed-574216e4/meterai/sign"
 	"github.com/seed-574216e4/meterai/verify"
+	"github.com/seed-574216e4/meterai/verify/verifytest"
 )
 
 // readme is the README's snippet: it is compiled here, and held to the README
-// by TestReadmeSnippet. What the program has beforehand are the parameters.
+// by TestSnippets. What the program has beforehand are the parameters.
 func readme(ctx context.Context, file io.ReaderAt, size int64, sealKey crypto.Signer, ledger *serial.Ledger, credential *sign.Credential,
 	roots *x509.CertPool, crls []*x509.RevocationList, trust *verify.SealTrust,
 ) (errs []error) {
@@ -53,18 +55,31 @@ func readme(ctx context.Context, file io.ReaderAt, size int64, sealKey crypto.Si
 	return append(errs, err)
 }
 
-func TestReadmeSnippet(t *testing.T) {
+// guide is the snippet of the guides about test suites.
+func guide(t *testing.T, document, changed []byte, picture image.Image, options *verify.Options) {
+	// begin guide
+	report := verifytest.Stamped(t, document, options) // every signature TOTAL-PASSED, the stamp genuine and bound
+	verifytest.Refused(t, changed, options, verify.HashFailure)
+	verifytest.Sealed(t, picture, document, options) // the symbol on a rasterised page
+	// end guide
+	require.NotNil(t, report)
+}
+
+func TestSnippets(t *testing.T) {
 	require.NotNil(t, readme)
+	require.NotNil(t, guide)
 	source, err := os.ReadFile("readme_test.go")
 	require.NoError(t, err)
-	_, code, _ := strings.Cut(string(source), "\t// begin README\n")
-	code, _, found := strings.Cut(code, "\t// end README\n")
-	require.True(t, found)
-	text, err := os.ReadFile("../README.md")
-	require.NoError(t, err)
-	_, block, _ := bytes.Cut(text, []byte("```go\n"))
-	block, _, _ = bytes.Cut(block, []byte("```"))
-	require.Equal(t, snippet(code), snippet(string(block)))
+	for name, file := range map[string]string{"README": "../README.md", "guide": "README.md"} {
+		_, code, _ := strings.Cut(string(source), "\t// begin "+name+"\n")
+		code, _, found := strings.Cut(code, "\t// end "+name+"\n")
+		require.True(t, found)
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		_, block, _ := bytes.Cut(text, []byte("```go\n"))
+		block, _, _ = bytes.Cut(block, []byte("```"))
+		require.Equal(t, snippet(code), snippet(string(block)), file)
+	}
 }
 
 // snippet drops what the README leaves to its reader: error handling,
@@ -72,7 +87,7 @@ func TestReadmeSnippet(t *testing.T) {
 func snippet(code string) []string {
 	var lines []string
 	for line := range strings.Lines(code) {
-		line = strings.ReplaceAll(strings.TrimSpace(line), ":=", "=")
+		line = strings.Join(strings.Fields(strings.ReplaceAll(line, ":=", "=")), " ")
 		if line != "" && !strings.HasPrefix(line, "errs = append") {
 			lines = append(lines, line)
 		}
