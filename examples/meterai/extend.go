@@ -12,7 +12,7 @@ func newExtend() *cobra.Command {
 	var h home
 	var levels levelFlags
 	var in, out string
-	var force bool
+	var keep bool
 	cmd := &cobra.Command{
 		Use:   "extend --dir DIR --in SIGNED.pdf --out OUT.pdf --tsa URL [--level b-t|b-lt|b-lta]",
 		Short: "Add timestamps and validation data to a signed document, or renew them",
@@ -28,7 +28,7 @@ expires. It signs nothing and takes no unit.`,
 			if levels.level == "b-b" {
 				return usage("--level is b-t, b-lt or b-lta: a signed document is b-b already")
 			}
-			if !force {
+			if keep {
 				if err := notThere(out); err != nil {
 					return err
 				}
@@ -40,7 +40,7 @@ expires. It signs nothing and takes no unit.`,
 	levels.add(cmd, "b-lta")
 	cmd.Flags().StringVar(&in, "in", "", "signed document")
 	cmd.Flags().StringVar(&out, "out", "", "extended document to write")
-	addForce(cmd, &force)
+	addKeep(cmd, &keep)
 	required(cmd, "in", "out")
 	return cmd
 }

@@ -84,7 +84,7 @@ func TestAuthorityIsDown(t *testing.T) {
 	require.Equal(t, 9, available(t, dir), "one unit for both attempts")
 
 	service.SetFault("/tsa", pkiserver.Fault{HTTPStatus: 503})
-	code, said, errOut := meterai(t, append(args, "--key", "owed", "--owed", "--json", "--force")...)
+	code, said, errOut := meterai(t, append(args, "--key", "owed", "--owed", "--json")...)
 	require.Zero(t, code, errOut)
 	require.Contains(t, said, "the timestamp is owed")
 	require.Len(t, signaturesOf(t, dir, out), 1)

@@ -113,7 +113,7 @@ func TestSameKeyWritesTheIdenticalDocument(t *testing.T) {
 	require.Equal(t, a, b)
 	require.Equal(t, 9, available(t, dir))
 
-	ok(t, "stamp", "--dir", dir, "--account", "me", "--key", "k", "--in", in, "--out", first, "--force")
+	ok(t, "stamp", "--dir", dir, "--account", "me", "--key", "k", "--in", in, "--out", first)
 	writeInput(t, in, "form.pdf")
 	code, _, errOut := meterai(t, "stamp", "--dir", dir, "--account", "me", "--key", "k", "--in", in, "--out", first)
 	require.Equal(t, exitFailed, code)
@@ -127,7 +127,7 @@ func TestSameKeyWritesTheIdenticalDocument(t *testing.T) {
 	}
 	writeInput(t, in, "classic.pdf")
 	for _, replayed := range []bool{false, true} {
-		require.NoError(t, json.Unmarshal([]byte(ok(t, "stamp", "--dir", dir, "--account", "me", "--key", "j", "--in", in, "--out", first, "--json", "--force")), &said))
+		require.NoError(t, json.Unmarshal([]byte(ok(t, "stamp", "--dir", dir, "--account", "me", "--key", "j", "--in", in, "--out", first, "--json")), &said))
 		require.Equal(t, []any{in, first, "me", replayed}, []any{said.File, said.Out, said.Account, said.Replayed})
 		n, err := serial.Parse(said.Serial)
 		require.NoError(t, err)
@@ -312,12 +312,12 @@ func TestLostAndRestoredLedger(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(db, backup, 0o600))
 	writeInput(t, in, "crlf.pdf")
-	code, _, errOut := meterai(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out, "--force")
+	code, _, errOut := meterai(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out)
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, errOut, "fence")
 	ok(t, "balance", "--dir", dir)
 	ok(t, "fence", "--dir", dir, "--counter", "100000")
-	ok(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out, "--force")
+	ok(t, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out)
 	ok(t, "verify", "--dir", dir, out)
 }
 

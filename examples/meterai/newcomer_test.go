@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,24 +78,25 @@ func TestDocumentsAreNotOverwritten(t *testing.T) {
 	require.Equal(t, 10, available(t, dir))
 }
 
-// TestOverwriting: only the identical document takes the place of one, or any with --force.
+// TestOverwriting: with --keep only the identical document takes the place of one.
 func TestOverwriting(t *testing.T) {
 	dir, in := demo(t)
 	tmp := t.TempDir()
 	out, link := filepath.Join(tmp, "out.pdf"), filepath.Join(tmp, "link.pdf")
 	require.NoError(t, os.WriteFile(out, []byte("a year of work"), 0o600))
 	stamp := []string{"stamp", "--dir", dir, "--account", "me", "--in", in, "--out", out}
-	require.Contains(t, refused(t, exitFailed, stamp...), out+" exists; --force overwrites it; no unit was taken")
+	kept := append(slices.Clone(stamp), "--keep")
+	require.Contains(t, refused(t, exitFailed, kept...), out+" exists and is kept; no unit was taken")
 	require.Equal(t, "a year of work", contentOf(t, out))
 	require.Equal(t, 10, available(t, dir))
-	ok(t, append(stamp, "--force")...)
+	ok(t, stamp...)
 	stamped := contentOf(t, out)
-	ok(t, stamp...) // the identical document
+	ok(t, kept...) // the identical document
 	require.Equal(t, stamped, contentOf(t, out))
-	require.Contains(t, refused(t, exitFailed, append(stamp, "--key", "2")...), "exists")
+	require.Contains(t, refused(t, exitFailed, append(kept, "--key", "2")...), "exists")
 	for _, other := range []string{stamped + "x", stamped[:len(stamped)-1], strings.Replace(stamped, "0", "1", 1)} {
 		require.NoError(t, os.WriteFile(out, []byte(other), 0o600))
-		require.Contains(t, refused(t, exitFailed, stamp...), "exists")
+		require.Contains(t, refused(t, exitFailed, kept...), "exists")
 		require.Equal(t, other, contentOf(t, out))
 	}
 	require.Equal(t, 9, available(t, dir))
@@ -102,10 +104,10 @@ func TestOverwriting(t *testing.T) {
 	require.NoError(t, os.Symlink(in, link))
 	require.NoError(t, os.Link(in, filepath.Join(tmp, "hard.pdf")))
 	for _, same := range []string{in, link, filepath.Join(tmp, "hard.pdf")} {
-		refused(t, exitUsage, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", same, "--force")
+		refused(t, exitUsage, "stamp", "--dir", dir, "--account", "me", "--in", in, "--out", same)
 	}
 	refused(t, exitFailed, "extend", "--dir", dir, "--in", in, "--out", out, "--tsa", "http://127.0.0.1:1/", "--level", "b-lt")
-	require.Contains(t, refused(t, exitFailed, "extend", "--dir", dir, "--in", in, "--out", out, "--tsa", "http://127.0.0.1:1/"), "--force overwrites it")
+	require.Contains(t, refused(t, exitFailed, "extend", "--dir", dir, "--in", in, "--out", out, "--tsa", "http://127.0.0.1:1/", "--keep"), "exists and is kept")
 }
 
 // TestOverwritingInAFolder: one file that is in the way does not stop the others.
@@ -118,9 +120,10 @@ func TestOverwritingInAFolder(t *testing.T) {
 	other := filepath.Join(to, "classic.pdf")
 	require.NoError(t, os.WriteFile(other, []byte("mine"), 0o600))
 	all := []string{"stamp", "--dir", dir, "--account", "me", "--in-dir", from, "--out-dir", to}
+	kept := append(slices.Clone(all), "--keep")
 	root := newRoot()
 	var out, errOut strings.Builder
-	root.SetArgs(all)
+	root.SetArgs(kept)
 	root.SetOut(&out)
 	root.SetErr(&errOut)
 	require.Equal(t, exitFailed, run(t.Context(), root))
@@ -129,7 +132,7 @@ func TestOverwritingInAFolder(t *testing.T) {
 	require.Equal(t, "mine", contentOf(t, other))
 	require.FileExists(t, filepath.Join(to, "form.pdf"))
 	require.Equal(t, 9, available(t, dir))
-	ok(t, append(all, "--force", "--json")...)
+	ok(t, append(all, "--json")...)
 	require.Equal(t, 8, available(t, dir))
 }
 
@@ -187,8 +190,8 @@ func TestPrepareHelp(t *testing.T) {
 	writeInput(t, "other.pdf", "form.pdf")
 	finish := []string{"finish", "--dir", "demo", "--state", "in.prepared", "--signature", "in.signature"}
 	require.Contains(t, refused(t, exitFailed, append(finish, "--in", "other.pdf", "--out", "o.pdf")...), "other.pdf is not the document that was prepared")
-	require.Contains(t, refused(t, exitFailed, append(finish, "--in", "in.pdf", "--out", "other.pdf")...), "other.pdf exists; --force overwrites it")
-	ok(t, append(finish, "--in", "in.pdf", "--out", "other.pdf", "--force")...)
+	require.Contains(t, refused(t, exitFailed, append(finish, "--in", "in.pdf", "--out", "other.pdf", "--keep")...), "other.pdf exists and is kept")
+	ok(t, append(finish, "--in", "in.pdf", "--out", "other.pdf")...)
 	require.Equal(t, contentOf(t, "out.pdf"), contentOf(t, "other.pdf"))
 }
 

@@ -149,11 +149,11 @@ func TestBackupAndRestore(t *testing.T) {
 		require.NoError(t, os.RemoveAll(ledger+end))
 	}
 	require.NoError(t, os.Rename(copied, ledger))
-	code, _, stderr := meterai(t, append(stamp, "--key", "2", "--force")...)
+	code, _, stderr := meterai(t, append(stamp, "--key", "2")...)
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "meterai fence --help")
 	require.Contains(t, ok(t, "fence", "--dir", dir, "--counter", "100"), "numbers go on at counter ")
-	ok(t, append(stamp, "--key", "2", "--force")...)
+	ok(t, append(stamp, "--key", "2")...)
 	ok(t, "audit", "--dir", dir)
 }
 

@@ -83,7 +83,7 @@ func TestStampWithAToken(t *testing.T) {
 		out, err := exec.Command(tool, "--module", library, "--token-label", "stamps", "--login", "--pin", "1234",
 			"--write-object", der, "--type", "cert", "--id", hex.EncodeToString([]byte{1}), "--label", "p256").CombinedOutput()
 		require.NoError(t, err, string(out))
-		ok(t, stamp("p256", "--key", "with the certificate of the token", "--force")...)
+		ok(t, stamp("p256", "--key", "with the certificate of the token")...)
 		ok(t, "verify", "--dir", dir, filepath.Join(tmp, "p256.pdf"))
 		require.Equal(t, 6, available(t, dir))
 	}

@@ -160,7 +160,7 @@ func (f *prepareFlags) prepare(ctx context.Context, cmd *cobra.Command, doc *sig
 type finishFlags struct {
 	home
 	in, out, state, signature string
-	force                     bool
+	keep                      bool
 }
 
 func newFinish() *cobra.Command {
@@ -180,7 +180,7 @@ command may be repeated: it writes the identical document again.`,
 	fl.StringVar(&f.state, "state", "", "file that prepare wrote")
 	fl.StringVar(&f.signature, "signature", "", "file with the signature")
 	fl.StringVar(&f.out, "out", "", "stamped document to write")
-	addForce(cmd, &f.force)
+	addKeep(cmd, &f.keep)
 	required(cmd, "in", "state", "signature", "out")
 	return cmd
 }
@@ -256,7 +256,7 @@ func (f *finishFlags) finish(ctx context.Context, l *ledger, src io.ReaderAt, si
 	if err != nil {
 		return serial.Receipt{}, fmt.Errorf("serial %s: %w", p.Result.Number, err)
 	}
-	if !f.force {
+	if f.keep {
 		if err := l.mayReplace(ctx, f.out, src, size, &begun); err != nil {
 			return serial.Receipt{}, err
 		}

@@ -14,9 +14,9 @@ import (
 	"github.com/seed-574216e4/meterai/serial"
 )
 
-// addForce adds the flag that lets a document be overwritten.
-func addForce(cmd *cobra.Command, force *bool) {
-	cmd.Flags().BoolVar(force, "force", false, "overwrite a file that is there already")
+// addKeep adds the flag that keeps a document from being overwritten by another.
+func addKeep(cmd *cobra.Command, keep *bool) {
+	cmd.Flags().BoolVar(keep, "keep", false, "refuse to overwrite a file that is there already, but by the identical document")
 }
 
 // notSameFile refuses to replace the input, which is needed to write the
@@ -35,7 +35,7 @@ func notSameFile(src *os.File, out string) error {
 // keepOther refuses to overwrite a document that is not the one to be written. A key
 // that stands for another request is left to the ledger, which refuses it.
 func (s *stamper) keepOther(ctx context.Context, out string, src io.ReaderAt, size int64, request *serial.Request) error {
-	if s.force {
+	if !s.keep {
 		return nil
 	}
 	begun, err := s.ledger.LookupKey(ctx, request.Account, request.Key)
@@ -88,7 +88,7 @@ func notThere(out string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", out, bare(err))
 	}
-	return fmt.Errorf("%s exists; --force overwrites it", out)
+	return fmt.Errorf("%s exists and is kept", out)
 }
 
 // equal compares two texts to their ends.

@@ -33,7 +33,7 @@ type stampFlags struct {
 	hsm               hsmFlags
 	algorithm, reason string
 	asJSON, repair    bool
-	force             bool
+	keep              bool
 }
 
 func newStamp() *cobra.Command {
@@ -48,8 +48,8 @@ last page, bottom right, 36 pt from the edges as people see the page.
 The same key with the same input writes the identical document again and takes
 no second unit; the default key is made of input and account. With --in-dir
 every *.pdf of a folder is stamped, each under its own default key; files with
-the same bytes are one document and share one stamp. A file that is there already is
-overwritten only by the identical document, or with --force; never the input.`,
+the same bytes are one document and share one stamp. With --keep a file that is
+there already is overwritten only by the identical document. The input never is.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
@@ -75,7 +75,7 @@ overwritten only by the identical document, or with --force; never the input.`,
 	fl.StringVar(&f.algorithm, "algorithm", "p256", "key of the signature: p256 or rsa")
 	fl.StringVar(&f.reason, "reason", "", "free text for the signature's reason")
 	fl.BoolVar(&f.repair, "repair", false, "stamp also a file whose cross-reference data is damaged, as a search for its objects reads it")
-	addForce(cmd, &f.force)
+	addKeep(cmd, &f.keep)
 	fl.BoolVar(&f.asJSON, "json", false, "one JSON object a document")
 	required(cmd, "account")
 	return cmd
