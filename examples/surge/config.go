@@ -54,7 +54,7 @@ func fullConfig(f *flags) replay.Config {
 	cfg.Length, cfg.Rush, cfg.Measure = length, min(8*time.Second, length/5), min(8*time.Second, length/8)
 	cfg.Usual = 0.95 * f.scale
 	cfg.Pool, cfg.Dealers, cfg.Callers, cfg.Tick, cfg.Look = 1_000_000, 20, 48, 500*time.Millisecond, 12*time.Second
-	cfg.Bulk = 24
+	cfg.Bulk, cfg.Enough = 24, 115_000
 	cfg.Late, cfg.Drain = 3*time.Second, cmp.Or(f.drain, 120*time.Second)
 	cfg.Scale = load.Scale{Callback: min(hour, time.Second), Late: min(3*hour, 8*time.Second)}
 	short := func(d time.Duration) time.Duration { return min(d, length/20) }

@@ -153,9 +153,13 @@ func (c *Crowd) live(ctx context.Context, p *load.Person) {
 	}
 }
 
-// buy registers, orders, pays and waits for the units.
+// buy registers, unless known, orders, pays and waits for the units.
 func (v *visitor) buy(ctx context.Context) bool {
-	for _, op := range []portal.Op{portal.Register, portal.Order} {
+	ops := []portal.Op{portal.Register, portal.Order}
+	if v.Known {
+		ops = ops[1:]
+	}
+	for _, op := range ops {
 		if v.insist(ctx, v.want(&Want{Op: op, Account: v.Account, Key: op.String()})) != portal.Done {
 			return false
 		}

@@ -124,6 +124,10 @@ func TestPayments(t *testing.T) {
 		require.False(t, c.MakeGood(t.Context(), "payment 000000"))
 
 		d = &door{}
+		visit(t.Context(), d, person(func(p *load.Person) { p.Way, p.Known, p.Callbacks = load.Direct, true, []time.Duration{time.Second} }))
+		require.Equal(t, []portal.Op{portal.Order, portal.Credit, portal.Stamp, portal.Stamp}, d.ops())
+
+		d = &door{}
 		c = crowd.New(d, &portal.Meter{})
 		c.Run(t.Context(), time.Now(), person(func(p *load.Person) { p.Way = load.Direct }))
 		time.Sleep(time.Hour)

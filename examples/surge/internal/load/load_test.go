@@ -76,7 +76,7 @@ func TestPopulationIsOfTheSeed(t *testing.T) {
 	people := load.Population(7, at, 8, s)
 	require.Equal(t, people, load.Population(7, curve().Arrivals(7), 8, s))
 	require.NotEqual(t, people[0].Seed, load.Population(8, at, 8, s)[0].Seed)
-	var direct, dealer, lost, doubled, impatient, leave, refund, bytes float64
+	var direct, dealer, known, lost, doubled, impatient, leave, refund, bytes float64
 	for _, p := range people {
 		require.Len(t, p.Documents, 2)
 		for _, d := range p.Documents {
@@ -96,6 +96,7 @@ func TestPopulationIsOfTheSeed(t *testing.T) {
 		default:
 			require.Empty(t, p.Callbacks)
 		}
+		count(&known, p.Known)
 		count(&doubled, len(p.Callbacks) > 1)
 		count(&impatient, p.Impatient)
 		count(&leave, p.Leaving != load.Stays)
@@ -105,6 +106,7 @@ func TestPopulationIsOfTheSeed(t *testing.T) {
 	require.Greater(t, n, 10_000.0)
 	require.InDelta(t, 0.2, direct/n, 0.02)
 	require.InDelta(t, 0.2, dealer/n, 0.02)
+	require.InDelta(t, 0.5, known/(direct+dealer), 0.02)
 	require.InDelta(t, 0.01, lost/direct, 0.01)
 	require.NotZero(t, lost)
 	require.InDelta(t, 0.1, doubled/(direct+dealer), 0.02)

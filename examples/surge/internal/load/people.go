@@ -33,7 +33,8 @@ type Person struct {
 	Account   string
 	Comes     time.Duration // after the start
 	Way       Way
-	Dealer    int // whose customer, for [Dealer]
+	Known     bool // who buys and has an account already
+	Dealer    int  // whose customer, for [Dealer]
 	Units     int64
 	Documents []Document
 	Impatient bool // asks again before the time that was said, and twice at once
@@ -71,6 +72,7 @@ func person(seed uint64, i int, at time.Duration, dealers int, s Scale) Person {
 	case x < 0.4:
 		p.Way = Dealer
 	}
+	p.Known = p.Way != Prepared && rng.Float64() < 0.5
 	switch x := rng.Float64(); {
 	case x < 0.02:
 		p.Leaving = Hangs

@@ -254,7 +254,7 @@ func (c *Cluster) CPU() time.Duration {
 
 // Facts are figures of the plant for the report.
 func (c *Cluster) Facts() map[string]int64 {
-	out := map[string]int64{"timestamps asked for": int64(c.authority.Requests("/tsa")), "issuing processes": int64(c.opt.Issuers)}
+	out := map[string]int64{"timestamps asked for": int64(c.authority.Requests("/tsa")), "issuing processes": int64(c.opt.Issuers), onDiskName: onDisk(c.dbDir) >> 20}
 	for i := range c.opt.Issuers {
 		if f, err := c.process(i).control(c.orders[i]); err == nil {
 			sum(out, f)

@@ -45,6 +45,9 @@ type Embedded struct {
 	tired sync.WaitGroup // ledgers that are closed behind the scenes
 }
 
+// ledgerFile is in the folder of the plant.
+const ledgerFile = "ledger.db"
+
 // running is what a crash takes away.
 type running struct {
 	store  *chaos.Store
@@ -82,7 +85,7 @@ func (e *Embedded) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	inner, err := sqlite.Open(ctx, filepath.Join(e.opt.Dir, "ledger.db"), nil)
+	inner, err := sqlite.Open(ctx, filepath.Join(e.opt.Dir, ledgerFile), nil)
 	if err != nil {
 		return err
 	}
@@ -211,7 +214,8 @@ func (e *Embedded) CPU() time.Duration { return used("self") }
 
 // Facts are figures of the plant for the report.
 func (e *Embedded) Facts() map[string]int64 {
-	return map[string]int64{"timestamps asked for": int64(e.authority.Requests("/tsa"))}
+	file := filepath.Join(e.opt.Dir, ledgerFile)
+	return map[string]int64{"timestamps asked for": int64(e.authority.Requests("/tsa")), onDiskName: (onDisk(file) + onDisk(file+"-wal")) >> 20}
 }
 
 // Close ends all.

@@ -2,11 +2,29 @@ package plant
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"time"
 )
+
+// onDiskName is the figure of the ledger's files; a PostgreSQL with a standby has them twice, with its log.
+const onDiskName = "ledger on the disk, MB"
+
+// onDisk is how many bytes the files of a folder have, or a file.
+func onDisk(dir string) (sum int64) {
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			if info, err := d.Info(); err == nil {
+				sum += info.Size()
+			}
+		}
+		return nil // a file that has gone meanwhile counts for nothing
+	})
+	return sum
+}
 
 // resident is how many bytes of memory a process has, as Linux tells; elsewhere what the runtime of this one took.
 func resident(pid string) int64 {

@@ -61,6 +61,9 @@ type Call struct {
 	Again    bool          // the same was asked before
 }
 
+// scope is what two calls for the same thing have in common.
+func (c *Call) scope() string { return c.Op.String() + "\x00" + c.Account + "\x00" + c.Key }
+
 // Outcome is what an answer says.
 type Outcome uint8
 

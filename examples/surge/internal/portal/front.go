@@ -34,6 +34,7 @@ type Front struct {
 	mu       sync.Mutex
 	backends []*backend
 	begun    map[string]struct{} // keys of stampings that were begun and are not known to have ended
+	joints   map[string]*joint   // calls under way
 }
 
 type backend struct {
@@ -43,7 +44,7 @@ type backend struct {
 
 // NewFront makes a front door with so many places for backends, all empty.
 func NewFront(places int, opt Options) *Front {
-	f := &Front{opt: opt, queue: admission.New(opt.Queue), begun: make(map[string]struct{})}
+	f := &Front{opt: opt, queue: admission.New(opt.Queue), begun: make(map[string]struct{}), joints: make(map[string]*joint)}
 	for range places {
 		f.backends = append(f.backends, &backend{})
 	}
@@ -67,7 +68,7 @@ func (f *Front) Set(place int, b Backend) {
 func (f *Front) Do(ctx context.Context, c *Call) Answer {
 	asked := time.Now()
 	f.opt.Meter.asked()
-	a := f.do(ctx, c)
+	a := f.together(ctx, c)
 	if !a.Outcome.Final() && a.After == 0 {
 		a.After = time.Duration(float64(f.opt.Again) * (0.75 + rand.Float64()/2))
 	}
@@ -76,8 +77,7 @@ func (f *Front) Do(ctx context.Context, c *Call) Answer {
 }
 
 func (f *Front) do(ctx context.Context, c *Call) Answer {
-	lane := c.Op.lane()
-	scope := c.Account + "\x00" + c.Key
+	lane, scope := c.Op.lane(), c.scope()
 	if c.Op == Stamp && c.Again && f.known(scope) {
 		lane = admission.Resume // what was begun is finished first; if it is finished already, it is only answered
 	}
@@ -90,7 +90,7 @@ func (f *Front) do(ctx context.Context, c *Call) Answer {
 		return nil
 	})
 	if refused, ok := errors.AsType[*admission.RefusedError](err); ok {
-		return Answer{Outcome: Refused, Reason: refused.Error(), After: refused.RetryAfter, Waited: errors.Is(err, admission.ErrDeadline), left: ctx.Err() != nil}
+		return Answer{Outcome: Refused, Reason: refused.Error(), After: refused.RetryAfter, Waited: errors.Is(err, admission.ErrDeadline)}
 	}
 	if c.Op == Stamp {
 		f.remember(scope, a.Outcome)

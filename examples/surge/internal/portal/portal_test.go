@@ -133,6 +133,53 @@ func TestFullDoor(t *testing.T) {
 	})
 }
 
+// TestPressedTwice: several calls for the same thing take one place and do one piece of work; all hear of it, and one
+// hears it as new. The work ends when the last of them has gone, and who comes then begins anew.
+func TestPressedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &backend{takes: time.Second, answer: portal.Answer{Outcome: portal.Done, Serial: "x"}}
+		f, meter := newFront(2, nil, b)
+		call := portal.Call{Op: portal.Stamp, Account: "a", Key: "k"}
+		var wg sync.WaitGroup
+		var fresh atomic.Int64
+		press := func(ctx context.Context, call portal.Call, want portal.Outcome) {
+			wg.Go(func() {
+				a := f.Do(ctx, &call)
+				require.Equal(t, want, a.Outcome)
+				if a.Outcome == portal.Done && !a.Replayed {
+					fresh.Add(1)
+				}
+			})
+		}
+		first, leave := context.WithCancel(t.Context())
+		press(first, call, portal.Unknown)
+		synctest.Wait()
+		press(t.Context(), call, portal.Done)
+		press(t.Context(), call, portal.Done)
+		other := call
+		other.Op = portal.Reserve
+		press(t.Context(), other, portal.Done)
+		synctest.Wait()
+		leave() // who came first goes; the others still want it
+		wg.Wait()
+		require.Equal(t, int64(2), b.calls.Load(), "the stamp and the other thing")
+		require.Equal(t, int64(2), fresh.Load())
+		require.Equal(t, int64(1), meter.Totals().Stamped)
+
+		b.calls.Store(0)
+		alone, leave := context.WithCancel(t.Context())
+		press(alone, call, portal.Unknown)
+		synctest.Wait()
+		begun := time.Now()
+		leave()
+		wg.Wait()
+		require.Zero(t, time.Since(begun), "nobody wants it any more")
+		press(t.Context(), call, portal.Done)
+		wg.Wait()
+		require.Equal(t, int64(2), b.calls.Load())
+	})
+}
+
 func TestMeter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, meter := newFront(8, nil, &backend{takes: 10 * time.Millisecond, answer: portal.Answer{Outcome: portal.Done, Serial: "x"}})

@@ -47,6 +47,7 @@ type Config struct {
 	Pool     int64 // units in all pools
 	Callers  int   // at a time, when the capacity is measured
 	Bulk     int   // documents at a time that institutions stamp while nobody waits; they have units only if Capacity is measured
+	Enough   int64 // documents in all: institutions stop when people will bring the rest; 0 is never
 	Plans    []chaos.Plan
 	Scale    load.Scale
 	Late     time.Duration // what counts as late in "who was harmed"
@@ -118,6 +119,9 @@ func Run(ctx context.Context, cfg Config, plant Plant, meter *portal.Meter, watc
 	}
 	people := load.Population(cfg.Seed, r.result.Curve.Arrivals(cfg.Seed), cfg.Dealers, cfg.Scale)
 	r.result.People = len(people)
+	if err := room(plant.Dir(), max(2*int64(len(people)), cfg.Enough)); err != nil {
+		return nil, err
+	}
 	r.watch.Phase(fmt.Sprintf("%d people will come in %s; the prepared ones get their units", len(people), cfg.Length))
 	if err := r.crowd.Endow(ctx, plant.Direct(), people); err != nil {
 		return nil, err
@@ -168,7 +172,7 @@ func (r *run) replay(ctx context.Context, people []load.Person) error {
 	enough := make(chan struct{})
 	if r.Capacity == 0 {
 		queue := r.plant.Door().Queue()
-		r.crowd.Bulk(live, enough, r.Seed, r.Bulk, func() bool { return queue.Stats().Waiting > 0 })
+		r.crowd.Bulk(live, enough, r.Seed, r.Bulk, func() bool { return queue.Stats().Waiting > 0 || r.enough(len(people)) })
 	}
 	r.crowd.Run(live, r.result.Start, people)
 	close(enough)
@@ -189,6 +193,12 @@ func (r *run) replay(ctx context.Context, people []load.Person) error {
 	beside.Wait()
 	r.result.Totals = r.meter.Totals()
 	return ctx.Err()
+}
+
+// enough reports whether people will bring all documents that are still wanted: two each.
+func (r *run) enough(people int) bool {
+	t := r.meter.Totals()
+	return r.Enough > 0 && t.Stamped+2*(int64(people)-t.Came) >= r.Enough
 }
 
 // sample looks at the meters at every tick.

@@ -93,7 +93,7 @@ func (s *Summary) cards(p printer) {
 		{fmt.Sprintf("%.0f / s", s.Mean), fmt.Sprintf("stamped over the whole load: %.1f times the real average of 11.6", s.Mean/11.6)},
 		{fmt.Sprintf("%.1f x", u.Over), "the capacity came in the last hours"},
 		{fmt.Sprintf("%.0f %%", 100*u.Part), fmt.Sprintf("of the best four seconds (%.0f/s) held meanwhile; %.0f %% for each processor second", u.Peak, 100*u.PerCPU)},
-		{fmt.Sprintf("%.1f s", u.BackAfter), "after the load's end nobody was on the way"},
+		{fmt.Sprintf("%.1f s", u.Normal), "after the load's end nobody waited or was refused any more"},
 	} {
 		p(`<div class="card"><b>%s</b><span>%s</span></div>`, c[0], c[1])
 	}

@@ -34,7 +34,9 @@ func result() *replay.Result {
 	}
 	for i := range 65 {
 		s := portal.Sample{At: float64(i + 1), Came: 70, Stamped: 200, Refused: 3, P50: 20, P99: 90, Memory: 100 << 20, CPU: 1, Waiting: [4]int{0, 2, 1, 0}}
-		if s.At > 50 {
+		if s.At > 62 {
+			s.Waiting, s.Refused = [4]int{}, 0
+		} else if s.At > 50 {
 			s.Stamped, s.Came, s.Memory, s.Waiting = 180, 300, 120<<20, [4]int{1, 900, 20, 5}
 		}
 		r.Samples = append(r.Samples, s)
@@ -56,7 +58,8 @@ func TestFigures(t *testing.T) {
 	require.InDelta(t, 180, s.Surge.Held, 0.01)
 	require.InDelta(t, 0.9, s.Surge.Part, 0.001)
 	require.InDelta(t, 0.9, s.Surge.PerCPU, 0.001)
-	require.InDelta(t, 5, s.Surge.BackAfter, 0.001)
+	require.InDelta(t, 3, s.Surge.Normal, 0.001)
+	require.InDelta(t, 5, s.Surge.Idle, 0.001)
 	require.InDelta(t, (50*200+10*180)/60.0, s.Mean, 0.01)
 	require.Equal(t, int64(100<<20), s.Memory.Calm)
 	require.Equal(t, int64(120<<20), s.Memory.Surge)

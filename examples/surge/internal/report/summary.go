@@ -57,8 +57,12 @@ type Surge struct {
 	PerCPU     float64 `json:"per_cpu"`
 	CalmPerCPU float64 `json:"calm_per_cpu"` // documents a processor second in the best four seconds
 	HeldPerCPU float64 `json:"held_per_cpu"` // while more came than can be served
-	BackAfter  float64 `json:"back_after"`   // seconds from the end of the load until nobody was on the way; -1: not within the limit
-	Refusal    float64 `json:"slowest_refusal"`
+	// Normal is how many seconds after the end of the load the system was back to normal: nobody waited at the door or was
+	// refused from then on. Idle is when nobody was on the way either, not even who waits for a late message of the payment
+	// provider. -1: not within the limit.
+	Normal  float64 `json:"normal_after"`
+	Idle    float64 `json:"idle_after"`
+	Refusal float64 `json:"slowest_refusal"`
 }
 
 // Recovery is how those who were on the way when an outage ended were served, by lane.
@@ -116,9 +120,9 @@ func (s *Summary) surge(r *replay.Result) {
 	u.From, u.To = (r.Curve.Length - r.Curve.Rush).Seconds(), r.LoadEnds.Sub(r.Start).Seconds()
 	u.Offered = 2 * r.Curve.Peak * r.Curve.Over
 	u.Over = u.Offered / r.Capacity
-	u.BackAfter = -1
+	u.Normal, u.Idle = s.normal(), -1
 	if !r.Idle.IsZero() {
-		u.BackAfter = r.Idle.Sub(r.LoadEnds).Seconds()
+		u.Idle = r.Idle.Sub(r.LoadEnds).Seconds()
 	}
 	var held, count, stamped, heldCPU float64
 	window := int(4 * time.Second / r.Config.Tick)
@@ -145,6 +149,21 @@ func (s *Summary) surge(r *replay.Result) {
 	u.Part, u.HeldPerCPU = u.Held/max(1, u.Peak), held/max(0.01, heldCPU)
 	u.PerCPU = u.HeldPerCPU / max(1, u.CalmPerCPU)
 	s.Mean = stamped / s.Length
+}
+
+// normal finds the first moment after the load from which on nobody waits and nobody is refused.
+func (s *Summary) normal() float64 {
+	for i := len(s.Samples) - 1; i >= 0; i-- {
+		p := &s.Samples[i]
+		if p.Waiting == [4]int{} && p.Refused == 0 && p.At > s.Surge.To {
+			continue
+		}
+		if i == len(s.Samples)-1 {
+			return -1
+		}
+		return max(0, s.Samples[i+1].At-s.Surge.To)
+	}
+	return -1
 }
 
 // recovery looks at those who were on the way when the first outage of the ledger ended.
@@ -196,8 +215,10 @@ func (s *Summary) Text() string {
 	p("stamped    %d documents (%.0f MB); %.0f/s over the load; capacity %.0f/s", a.Sums.Stamped, float64(a.Bytes)/1e6, s.Mean, s.Capacity)
 	p("surge      %.1f times the capacity for %.0f s: %.0f/s stamped, %.0f %% of the best four seconds (%.0f/s), %.0f %% for each processor second; slowest refusal %.0f ms",
 		u.Over, u.To-u.From, u.Held, 100*u.Part, u.Peak, 100*u.PerCPU, u.Refusal)
-	p("afterwards nobody on the way %.1f s after the last came; memory %d MB calm, %d MB with up to %d waiting",
-		u.BackAfter, s.Memory.Calm>>20, s.Memory.Surge>>20, s.Memory.Queued)
+	p("afterwards back to normal %.1f s after the last came: nobody waits or is refused; nobody on the way after %.1f s, late payments included",
+		u.Normal, u.Idle)
+	p("memory     %d MB calm, %d MB with up to %d waiting",
+		s.Memory.Calm>>20, s.Memory.Surge>>20, s.Memory.Queued)
 	if s.Bulk > 0 {
 		p("in bulk    institutions have up to %d documents at a time stamped while nobody waits; they are among those stamped", s.Bulk)
 	}
