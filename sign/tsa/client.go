@@ -98,6 +98,7 @@ type server struct {
 	name    string       // what errors call it
 	resting atomic.Int64 // Unix time in nanoseconds until which others come first
 	largest atomic.Int64 // bytes of the largest token seen
+	path    atomic.Pointer[path]
 }
 
 // New checks the options. It needs an HTTP client and servers, and contacts nobody.

@@ -136,8 +136,11 @@ func TestMisbehaviour(t *testing.T) {
 		"a bit of the signature":          {token(func(b []byte) []byte { b[len(b)-1] ^= 1; return b }), tsa.ErrToken, tsa.ReasonSignature},
 	} {
 		t.Run(name, func(t *testing.T) {
-			srv.SetFault("/tsa", c.fault)
 			cl := client(t, func(o *tsa.Options) { o.Policy = pkiserver.DefaultPolicy() }, srv.URL+"/tsa?token=geheim")
+			srv.SetFault("/tsa", pkiserver.Fault{})
+			_, err := cl.Timestamp(within(t), crypto.SHA256, digest()) // a good one before changes nothing
+			require.NoError(t, err)
+			srv.SetFault("/tsa", c.fault)
 			before := srv.Requests("/tsa")
 			tok, err := cl.Timestamp(within(t), crypto.SHA256, digest())
 			require.Nil(t, tok)

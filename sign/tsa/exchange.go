@@ -48,10 +48,12 @@ func (c *Client) accept(s *server, req *request, body []byte, before time.Time) 
 	if err := t.checkTime(before, c.opt.Now(), c.opt.Tolerance); err != nil {
 		return nil, err
 	}
-	if c.opt.Roots != nil {
-		if err := t.checkPath(c.opt.Roots, c.opt.Intermediates); err != nil {
+	if c.opt.Roots != nil && !s.path.Load().leads(t) {
+		found, err := t.findPath(c.opt.Roots, c.opt.Intermediates)
+		if err != nil {
 			return nil, err
 		}
+		s.path.Store(found)
 	}
 	return t, nil
 }

@@ -148,8 +148,34 @@ func notForTimestamps(c *x509.Certificate) string {
 	return "the extended key usage of the authority's certificate is not critical"
 }
 
-// checkPath builds a chain from the authority to a root, valid at the token's time.
-func (t *Token) checkPath(roots *x509.CertPool, more []*x509.Certificate) error {
+// path is a chain that was built. An authority answers with the same certificate for years, and the signatures in its
+// chain stay good; when all of it is valid is the only thing to look at again.
+type path struct {
+	leaf     []byte
+	from, to time.Time
+}
+
+// leads reports whether the chain is one of the token's authority, valid at the token's time.
+func (p *path) leads(t *Token) bool {
+	return p != nil && bytes.Equal(p.leaf, t.Certificate.Raw) && !t.Time.Before(p.from) && !t.Time.After(p.to)
+}
+
+// newPath is the path of a chain.
+func newPath(chain []*x509.Certificate) *path {
+	p := &path{chain[0].Raw, chain[0].NotBefore, chain[0].NotAfter}
+	for _, c := range chain[1:] {
+		if c.NotBefore.After(p.from) {
+			p.from = c.NotBefore
+		}
+		if c.NotAfter.Before(p.to) {
+			p.to = c.NotAfter
+		}
+	}
+	return p
+}
+
+// findPath builds a chain from the authority to a root, valid at the token's time.
+func (t *Token) findPath(roots *x509.CertPool, more []*x509.Certificate) (*path, error) {
 	pool := x509.NewCertPool()
 	for _, list := range [][]*x509.Certificate{t.Certificates, more} {
 		for _, c := range list {
@@ -158,14 +184,14 @@ func (t *Token) checkPath(roots *x509.CertPool, more []*x509.Certificate) error 
 			}
 		}
 	}
-	_, err := t.Certificate.Verify(x509.VerifyOptions{
+	chains, err := t.Certificate.Verify(x509.VerifyOptions{
 		Roots: roots, Intermediates: pool, CurrentTime: t.Time,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping},
 	})
 	if err != nil {
-		return bad(ReasonPath, err, "no chain to a trusted root")
+		return nil, bad(ReasonPath, err, "no chain to a trusted root")
 	}
-	return nil
+	return newPath(chains[0]), nil
 }
 
 // checkTime compares with the clock before and after the request.
