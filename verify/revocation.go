@@ -278,7 +278,7 @@ func (r *revocations) signedBy(crl *x509.RevocationList, issuer *x509.Certificat
 	key := crlIssuer{crl, sha256.Sum256(issuer.Raw)}
 	good, ok := r.checked[key]
 	if !ok {
-		good = crl.CheckSignatureFrom(issuer) == nil
+		good = listsProven.signed(crl, issuer)
 		r.checked[key] = good
 	}
 	return good

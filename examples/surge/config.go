@@ -49,7 +49,7 @@ const fullIssuers = 3
 // fullConfig is the replay with several processes.
 func fullConfig(f *flags) replay.Config {
 	cfg := embeddedConfig(f)
-	length := cmp.Or(f.duration, 320*time.Second)
+	length := cmp.Or(f.duration, 280*time.Second)
 	hour := (&load.Curve{Length: length}).Hour()
 	cfg.Length, cfg.Rush, cfg.Measure = length, min(8*time.Second, length/5), min(8*time.Second, length/8)
 	cfg.Usual = 0.95 * f.scale

@@ -91,7 +91,7 @@ func parse(args []string, errs io.Writer) (*flags, error) {
 	set.BoolVar(&f.simulate, "simulate", false, "the capacity plan, by a simulation with measured service times")
 	set.Uint64Var(&f.seed, "seed", 2024, "of the people, their documents and payments")
 	set.Uint64Var(&f.chaos, "chaos", 0, "of the faults; 0 is the fixed schedule")
-	set.DurationVar(&f.duration, "duration", 0, "of the load: five days in little; 0 is 36s embedded, 5m20s full")
+	set.DurationVar(&f.duration, "duration", 0, "of the load: five days in little; 0 is 36s embedded, 4m40s full")
 	set.Float64Var(&f.scale, "scale", 1, "how many people, as a part of what the machine can bear")
 	set.Float64Var(&f.capacity, "capacity", 0, "stamps a second to plan the load for; 0 is measured")
 	set.StringVar(&f.out, "out", ".", "folder for surge.html and surge.json")
