@@ -75,6 +75,9 @@ type Options struct {
 	// Password opens an encrypted document, as its user or as its owner; the
 	// empty one is always tried. UTF-8, prepared as [pdf.Options] says.
 	Password string
+	// Cache makes many documents under the same revocation lists faster. Nil: each
+	// document is judged as the first.
+	Cache *Cache
 	// Limits bounds time and memory. Nil: defaults.
 	Limits *Limits
 }

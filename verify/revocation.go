@@ -59,7 +59,8 @@ type revocations struct {
 	seen     map[[32]byte]*origin
 	hasStore bool
 	checked  map[crlIssuer]bool // signature of a list under an issuer, checked once a call
-	given    int                // lists of the caller's
+	cache    *Cache
+	given    int // lists of the caller's
 	max      int
 	maxSize  int
 	work     int // entries of lists looked at so far; see revocationWork
@@ -88,7 +89,7 @@ type crlIssuer struct {
 
 func newRevocations(opt *Options, p *proofs) *revocations {
 	r := &revocations{
-		skew: opt.Limits.ClockSkew, proofs: p,
+		skew: opt.Limits.ClockSkew, proofs: p, cache: opt.Cache,
 		seen: map[[32]byte]*origin{}, checked: map[crlIssuer]bool{}, given: len(opt.CRLs),
 		max: opt.Limits.Revocations, maxSize: opt.Limits.RevocationSize,
 	}
@@ -278,7 +279,7 @@ func (r *revocations) signedBy(crl *x509.RevocationList, issuer *x509.Certificat
 	key := crlIssuer{crl, sha256.Sum256(issuer.Raw)}
 	good, ok := r.checked[key]
 	if !ok {
-		good = listsProven.signed(crl, issuer)
+		good = r.cache.signed(crl, issuer)
 		r.checked[key] = good
 	}
 	return good

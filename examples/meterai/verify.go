@@ -125,7 +125,7 @@ func (f *verifyFlags) options() (*verify.Options, error) {
 	if err := f.status.apply(f.home, opt, f.sealTrust == ""); err != nil {
 		return nil, err
 	}
-	opt.IntegrityOnly = f.integrityOnly
+	opt.IntegrityOnly, opt.Cache = f.integrityOnly, new(verify.Cache)
 	opt.Password, err = readPassword(f.password)
 	return opt, err
 }

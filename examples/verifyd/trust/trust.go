@@ -75,7 +75,7 @@ func (s *Set) Options() *verify.Options {
 	for _, c := range s.Roots {
 		pool.AddCert(c)
 	}
-	return &verify.Options{Roots: pool, CRLs: s.CRLs, SealTrust: s.SealTrust, Lists: s.Lists}
+	return &verify.Options{Roots: pool, CRLs: s.CRLs, SealTrust: s.SealTrust, Lists: s.Lists, Cache: new(verify.Cache)}
 }
 
 // NextUpdate is when the first of the revocation lists is due for renewal; zero

@@ -97,7 +97,7 @@ func Trust(p *pki.PKI, issuers int) (*verify.Options, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal trust: %w", err)
 	}
-	return &verify.Options{Roots: p.Roots(), CRLs: p.RevocationLists(), SealTrust: trust}, nil
+	return &verify.Options{Roots: p.Roots(), CRLs: p.RevocationLists(), SealTrust: trust, Cache: new(verify.Cache)}, nil
 }
 
 // Outputs is the folder of the stamped documents of a plant.

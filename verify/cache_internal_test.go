@@ -12,9 +12,9 @@ import (
 	"github.com/seed-574216e4/meterai/testdata/pki"
 )
 
-// TestListsProven: a good signature is remembered as long as there is room, a bad one never is, and nothing that differs
+// TestCache: a good signature is remembered as long as there is room, a bad one never is, and nothing that differs
 // in what the check looks at passes for what was checked.
-func TestListsProven(t *testing.T) {
+func TestCache(t *testing.T) {
 	p, err := pki.New(nil)
 	require.NoError(t, err)
 	list := p.RevocationLists()[0]
@@ -27,11 +27,11 @@ func TestListsProven(t *testing.T) {
 	if issuer == other {
 		other = p.Issuing.Cert
 	}
-	var proven provenLists
+	var c Cache
 	for range 2 {
-		require.True(t, proven.signed(list, issuer))
-		require.Len(t, proven.good, 1)
-		require.False(t, proven.signed(list, other))
+		require.True(t, c.signed(list, issuer))
+		require.Len(t, c.good, 1)
+		require.False(t, c.signed(list, other))
 		for name, change := range map[string]func(*x509.RevocationList){
 			"what is signed": func(l *x509.RevocationList) {
 				l.RawTBSRevocationList = append([]byte{}, l.RawTBSRevocationList...)
@@ -42,17 +42,17 @@ func TestListsProven(t *testing.T) {
 		} {
 			changed := *list
 			change(&changed)
-			require.False(t, proven.signed(&changed, issuer), name)
+			require.False(t, c.signed(&changed, issuer), name)
 		}
-		require.Len(t, proven.good, 1)
+		require.Len(t, c.good, 1)
 	}
-	for i := range 2 * len(proven.ring) {
-		require.True(t, proven.signed(numbered(t, p, i), p.Root.Cert))
+	for i := range 2 * cached {
+		require.True(t, c.signed(numbered(t, p, i), p.Root.Cert))
 	}
-	require.Len(t, proven.good, len(proven.ring))
-	_, known := proven.good[provenKey(list, issuer)]
+	require.Len(t, c.good, cached)
+	_, known := c.good[signedFact(list, issuer)]
 	require.False(t, known, "the oldest had to go")
-	require.True(t, proven.signed(list, issuer))
+	require.True(t, c.signed(list, issuer))
 }
 
 // numbered is a list of the root.
