@@ -43,6 +43,7 @@ type File struct {
 	cache     streamCache
 	inflate   inflater
 	referred  []referred // memory for References
+	long      longSpans  // where long objects end
 	repaired  *Repaired  // how the file was read by repair; nil when it was not
 }
 

@@ -24,10 +24,15 @@ func (f *File) Read(ref Ref) (Object, []Duplicate, error) {
 		if err != nil {
 			return nil, nil, err
 		}
+		l.white()
+		start := l.offset()
 		got, o, err := l.indirect()
 		f.parsed += int64(l.pos)
 		if err == nil && got != ref {
 			err = wrongObject(f.base+e.offset, ref, got)
+		}
+		if _, stream := o.(*Stream); err == nil && !stream {
+			f.long.note(ref, Span{start, l.offset()})
 		}
 		if err == nil && f.crypt != nil {
 			o, err = f.crypt.open(ref, o)

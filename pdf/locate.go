@@ -1,5 +1,7 @@
 package pdf
 
+import "slices"
+
 // Locate returns the bytes in the file of the direct value of a key in the
 // dictionary (of a stream too) that is object ref. With more keys it goes on
 // into the direct dictionary that is the value. A value that is missing, that
@@ -113,6 +115,9 @@ func (f *File) ObjectSpan(ref Ref) (Span, bool, error) {
 }
 
 func (f *File) span(ref Ref, e entry) (Span, error) {
+	if s, ok := f.long.of(ref); ok {
+		return s, nil
+	}
 	l, err := f.lexerAt(ref, e)
 	if err != nil {
 		return Span{}, err
@@ -128,7 +133,9 @@ func (f *File) span(ref Ref, e entry) (Span, error) {
 	}
 	stm, ok := o.(*Stream)
 	if !ok {
-		return Span{start, l.offset()}, nil
+		s := Span{start, l.offset()}
+		f.long.note(ref, s)
+		return s, nil
 	}
 	length, err := f.streamLength(stm)
 	if err != nil {
@@ -136,4 +143,28 @@ func (f *File) span(ref Ref, e entry) (Span, error) {
 	}
 	end, err := f.streamEnd(stm, length, true)
 	return Span{start, end}, err
+}
+
+// longSpans remembers the last objects that are longer than a window, as signatures are: whoever has read one wants to
+// know its place as well, and would read it again.
+type longSpans struct {
+	refs  [4]Ref
+	spans [4]Span
+	next  int
+}
+
+func (s *longSpans) note(ref Ref, span Span) {
+	if _, known := s.of(ref); known || span.Len() <= windowSize {
+		return
+	}
+	s.refs[s.next], s.spans[s.next] = ref, span
+	s.next = (s.next + 1) % len(s.refs)
+}
+
+func (s *longSpans) of(ref Ref) (Span, bool) {
+	i := slices.Index(s.refs[:], ref)
+	if i < 0 || s.spans[i].Len() == 0 {
+		return Span{}, false
+	}
+	return s.spans[i], true
 }

@@ -103,7 +103,7 @@ func (r *repairer) note(format string, args ...any) {
 // keeps it from being read regularly.
 func (f *File) repair(why string) error {
 	f.sections, f.trailer, f.root, f.crypt, f.xrefBytes = nil, nil, Ref{}, nil, 0
-	f.revisions, f.broken, f.cache = nil, nil, streamCache{}
+	f.revisions, f.broken, f.cache, f.long = nil, nil, streamCache{}, longSpans{}
 	r := &repairer{f: f, out: &Repaired{Why: why}, signed: map[int]bool{}, none: map[Ref]bool{}}
 	f.repaired = r.out
 	if err := r.scan(); err != nil {
@@ -182,7 +182,7 @@ func (r *repairer) list(defs []definition) {
 		s.subs = append(s.subs, subsection{first: d.number, count: 1, entries: entries[len(entries)-1:]})
 	}
 	r.f.sections = []*section{s}
-	r.f.cache = streamCache{}
+	r.f.cache, r.f.long = streamCache{}, longSpans{}
 	r.f.xrefBytes = r.held + entryCost*int64(cap(entries)) + subsectionCost*int64(len(s.subs)) + landmarkCost*int64(len(r.marks))
 }
 

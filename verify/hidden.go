@@ -23,7 +23,7 @@ const (
 // objects of the revision in their order, xref where its cross-reference section
 // begins.
 func (d *document) hidden(from, to, xref int64, spans []pdf.Span) (object, trailer int64, err error) {
-	buf := make([]byte, hiddenBefore+hiddenChunk+hiddenBefore)
+	buf := make([]byte, min(hiddenBefore+hiddenChunk+hiddenBefore, to-from))
 	trailers := 0
 	for at := from; at < to; at += hiddenChunk {
 		start := max(at-hiddenBefore, from)
