@@ -53,6 +53,7 @@
 // # What is left out
 //
 // The queue is of one process and is not durable: what must survive belongs into the ledger. It does not know keys: a
-// retry of work that was begun enters as [Resume] because the caller says so, so look the key up before. It bounds the
-// number of callers, not the bytes they hold, and it does not stop work that never ends: give work a deadline.
+// retry of work that was begun enters as [Resume] because the caller says so, so look the key up before, and somebody
+// who presses a button twice takes two places, unless the second call waits for the first. It bounds the number of
+// callers, not the bytes they hold, and it does not stop work that never ends: give work a deadline.
 package admission
