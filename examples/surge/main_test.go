@@ -121,7 +121,7 @@ func TestSameSeedSamePeople(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{"--embedded", "--full"}, {"x"}, {"--scale", "0"}, {"--nonsense"}, {"--capacity", "-1"}} {
+	for _, args := range [][]string{{"--embedded", "--full"}, {"x"}, {"--scale", "0"}, {"--nonsense"}, {"--capacity", "-1"}, {"--capacity", "NaN"}, {"--capacity", "Inf"}, {"--scale", "1e300"}, {"--duration", "2h"}} {
 		var out, errs bytes.Buffer
 		require.Equal(t, exitUsage, run(t.Context(), args, &out, &errs), args)
 		require.Contains(t, errs.String(), "surge:")
@@ -140,7 +140,7 @@ func TestPlainLines(t *testing.T) {
 	_, err := replayAndAudit(t.Context(), f, &out)
 	require.NoError(t, err)
 	require.NotContains(t, out.String(), "\x1b")
-	require.Contains(t, out.String(), "--seed 40 --chaos 0")
+	require.Contains(t, out.String(), "--seed 40 --chaos 0 --duration 2s")
 	require.Contains(t, out.String(), "FAULT  ledger down")
 	require.Contains(t, out.String(), "Nobody lost a unit or a stamp.")
 	require.True(t, strings.Contains(out.String(), "surge.html"))

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"time"
 
 	"github.com/seed-574216e4/meterai/examples/surge/internal/audit"
 	"github.com/seed-574216e4/meterai/examples/surge/internal/plant"
@@ -26,6 +25,9 @@ type system interface {
 
 // replayAndAudit replays, audits, reports, and says whether all is well.
 func replayAndAudit(ctx context.Context, f *flags, out io.Writer) (clean bool, err error) {
+	if err := report.Writable(f.out); err != nil { // before minutes of work for it
+		return false, err
+	}
 	dir, remove, err := workDir(f)
 	if err != nil {
 		return false, err
@@ -37,7 +39,7 @@ func replayAndAudit(ctx context.Context, f *flags, out io.Writer) (clean bool, e
 	}
 	screen := view.New(out)
 	defer screen.Close()
-	screen.Phase(fmt.Sprintf("seed %d, chaos %d: repeat with --seed %d --chaos %d", f.seed, f.chaos, f.seed, f.chaos))
+	screen.Phase(fmt.Sprintf("seed %d, chaos %d", f.seed, f.chaos))
 	meter := &portal.Meter{}
 	p, err := build(ctx, f, plantOptions(&cfg, dir, meter), screen)
 	if err != nil {
@@ -56,8 +58,35 @@ func replayAndAudit(ctx context.Context, f *flags, out io.Writer) (clean bool, e
 	screen.Close()
 	fmt.Fprint(out, sum.Text())
 	files, err := report.Write(f.out, sum)
-	fmt.Fprintf(out, "\nwritten: %s\n", files)
-	return sum.Clean, err
+	if err != nil {
+		return false, err
+	}
+	fmt.Fprintf(out, "\nwritten: %s\nthe same people again: %s\n", files, repeat(f, result))
+	return sum.Clean, keepTrust(f, p, out)
+}
+
+// repeat is the command that brings the same people and faults.
+func repeat(f *flags, r *replay.Result) string {
+	mode := "--embedded"
+	if f.full {
+		mode = "--full"
+	}
+	return fmt.Sprintf("go run ./examples/surge %s --seed %d --chaos %d --duration %s --scale %g --capacity %.1f",
+		mode, f.seed, f.chaos, r.Config.Length, f.scale, r.Capacity)
+}
+
+// keepTrust puts what a verifier needs beside documents that are kept, and says how to use it.
+func keepTrust(f *flags, p replay.Plant, out io.Writer) error {
+	if !f.keep {
+		return nil
+	}
+	specimen, _ := p.PKI()
+	flags, err := plant.Publish(p.Dir(), specimen, p.Issuers())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "kept in %s; each of the documents in its folder stamps can be verified:\n  go run ./examples/meterai verify %s FILE\n", p.Dir(), flags)
+	return nil
 }
 
 // build starts the system that is replayed.
@@ -102,14 +131,11 @@ func auditPlant(ctx context.Context, f *flags, p replay.Plant, r *replay.Result,
 	in := &audit.Input{
 		Outputs: plant.Outputs(p.Dir()), Extended: plant.Extended(p.Dir()), Verify: trust,
 		Genuine: func(n serial.Number) bool { return plant.Genuine(n, p.Issuers()) },
-		Wants:   r.Crowd.Wants(), Payments: r.Crowd.Payments(), From: r.Start, To: time.Now(), Late: r.Config.Late,
+		People:  r.Plan, Wants: r.Crowd.Wants(), Payments: r.Crowd.Payments(), Late: r.Config.Late,
 		AtOnce: f.atOnce, Answer: f.answer, Workers: runtime.GOMAXPROCS(0), Progress: screen.Audited,
 	}
-	for h, err := range ledger.Affected(ctx, &serial.Outage{From: in.From, To: in.To, Late: in.Late, Payments: provider(in.Payments)}) {
-		if err != nil {
-			return nil, err
-		}
-		in.Harms = append(in.Harms, h)
+	if err := in.AskAll(ctx, ledger, r.Start, r.Faults); err != nil {
+		return nil, err
 	}
 	own, err := ledger.Audit(ctx)
 	if err != nil {
@@ -122,15 +148,4 @@ func auditPlant(ctx context.Context, f *flags, p replay.Plant, r *replay.Result,
 	}
 	found.Ledger(own)
 	return found, nil
-}
-
-// provider walks payments.
-func provider(payments []serial.Payment) func(func(serial.Payment, error) bool) {
-	return func(yield func(serial.Payment, error) bool) {
-		for _, p := range payments {
-			if !yield(p, nil) {
-				return
-			}
-		}
-	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,42 +10,38 @@ import (
 	"github.com/seed-574216e4/meterai/examples/surge/internal/capacity"
 )
 
-// What is taken and not measured here.
-const (
-	// tokenRate is signatures a second of one token: an assumption, for a small network HSM. SoftHSM does far more.
-	tokenRate     = 1000.0
-	tokenSessions = 16
-	// databaseRate is units a second of PostgreSQL with a synchronous standby, server and client on two cores: what go test
-	// ./serial/postgres -run xxx -bench Redeem -benchtime 40000x gave.
-	databaseRate = 7800.0
-	// commitTime is what a transaction takes that does not grow with its units, the standby in another building.
-	commitTime = 0.003
-	// timestamps is the processor time, in seconds, of asking for a timestamp and checking it: a third of what a stamp
-	// with one takes in the profile of --embedded.
-	timestamps = 0.0005
-)
+// taken is what the plan takes and does not measure.
+func taken(f *flags) capacity.Taken {
+	return capacity.Taken{
+		// An assumption, for a small network HSM, the round trip to it included. SoftHSM does far more.
+		Token: cmp.Or(f.tokenRate, 1000), Sessions: 16,
+		// PostgreSQL with a synchronous standby, server and client on two cores: what
+		// go test ./serial/postgres -run xxx -bench Redeem -benchtime 40000x gave.
+		Database: cmp.Or(f.databaseRate, 7800),
+		// An assumption: three round trips of half a millisecond, and the standby's disk.
+		Commit: 0.003,
+	}
+}
 
 // simulate measures, plans and checks the plan.
 func simulate(ctx context.Context, f *flags, out io.Writer) (err error) {
+	if !(f.tokenRate >= 0 && f.databaseRate >= 0) {
+		return errors.New("--token-rate and --database-rate are not below 0")
+	}
 	dir, remove, err := workDir(f)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	m, err := capacity.Measure(ctx, dir)
+	m, err := capacity.Measure(ctx, dir, nil)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "measured here, best of several runs:\n")
-	fmt.Fprintf(out, "  a stamp of 15 KB but for key and ledger %8.3f ms of a core (%.0f/s)\n", 1e3*m.Stamp.Seconds(), 1/m.Stamp.Seconds())
-	fmt.Fprintf(out, "  a P-256 signature in memory             %8.3f ms (%.0f/s)\n", 1e3*m.Key.Seconds(), 1/m.Key.Seconds())
-	fmt.Fprintf(out, "  the ledger on SQLite                    %8.0f units a second\n", m.Ledger)
-	fmt.Fprintf(out, "  an output of 50 KB durable              %8.3f ms alone; %.0f/s with 16 at a time\n", 1e3*m.Disk.Seconds(), m.Disks)
-	fmt.Fprintf(out, "taken: a token makes %.0f signatures a second with %d sessions; a PostgreSQL with its standby %.0f units a second;\n"+
-		"  %.0f ms for a commit; %.1f ms of a core for a timestamp\n", tokenRate, tokenSessions, databaseRate, 1e3*commitTime, 1e3*timestamps)
-	const writers = 16
-	return capacity.Write(out, capacity.Costs{
-		Stamp: m.Stamp.Seconds() + timestamps, Token: tokenSessions / tokenRate, Sessions: tokenSessions,
-		Book: 1 / databaseRate, Commit: commitTime, Disk: writers / m.Disks, Writers: writers,
-	}, f.seed)
+	m.Write(out, f.seed)
+	t := taken(f)
+	fmt.Fprintf(out, "taken, not measured: a token makes %.0f signatures/s with %d sessions (a small network HSM); a database books %.0f units/s\n"+
+		"  (PostgreSQL with a standby on two cores, its client there too: the benchmark of serial/postgres); a commit lasts %.0f ms (a standby elsewhere)\n",
+		t.Token, t.Sessions, t.Database, 1e3*t.Commit)
+	capacity.WritePlan(out, m.Costs(t), f.seed)
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
@@ -148,21 +149,32 @@ func notForTimestamps(c *x509.Certificate) string {
 	return "the extended key usage of the authority's certificate is not critical"
 }
 
-// path is a chain that was built. An authority answers with the same certificate for years, and the signatures in its
+// path is a chain that was built. An authority answers with the same certificates for years, and the signatures in its
 // chain stay good; when all of it is valid is the only thing to look at again.
 type path struct {
-	leaf     []byte
-	from, to time.Time
+	certificates [sha256.Size]byte // of the token: another set may not lead to a root
+	from, to     time.Time
 }
 
 // leads reports whether the chain is one of the token's authority, valid at the token's time.
 func (p *path) leads(t *Token) bool {
-	return p != nil && bytes.Equal(p.leaf, t.Certificate.Raw) && !t.Time.Before(p.from) && !t.Time.After(p.to)
+	return p != nil && !t.Time.Before(p.from) && !t.Time.After(p.to) && p.certificates == t.certificates()
 }
 
-// newPath is the path of a chain.
-func newPath(chain []*x509.Certificate) *path {
-	p := &path{chain[0].Raw, chain[0].NotBefore, chain[0].NotAfter}
+// certificates names the authority's certificate and those that came with it.
+func (t *Token) certificates() (sum [sha256.Size]byte) {
+	h := sha256.New()
+	h.Write(t.Certificate.Raw)
+	for _, c := range t.Certificates {
+		h.Write(c.Raw) // DER, which says where it ends
+	}
+	h.Sum(sum[:0])
+	return sum
+}
+
+// newPath is the path of a token with a chain.
+func newPath(t *Token, chain []*x509.Certificate) *path {
+	p := &path{t.certificates(), chain[0].NotBefore, chain[0].NotAfter}
 	for _, c := range chain[1:] {
 		if c.NotBefore.After(p.from) {
 			p.from = c.NotBefore
@@ -191,7 +203,7 @@ func (t *Token) findPath(roots *x509.CertPool, more []*x509.Certificate) (*path,
 	if err != nil {
 		return nil, bad(ReasonPath, err, "no chain to a trusted root")
 	}
-	return newPath(chains[0]), nil
+	return newPath(t, chains[0]), nil
 }
 
 // checkTime compares with the clock before and after the request.

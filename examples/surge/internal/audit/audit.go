@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-574216e4/meterai/examples/surge/internal/crowd"
+	"github.com/seed-574216e4/meterai/examples/surge/internal/load"
 	"github.com/seed-574216e4/meterai/serial"
 	"github.com/seed-574216e4/meterai/verify"
 )
@@ -21,11 +22,12 @@ type Input struct {
 	Extended string                         // of those that got an owed timestamp later; it need not exist
 	Verify   *verify.Options                // whom a verifier trusts
 	Genuine  func(serial.Number) bool       // whether a number can have been issued
+	People   []load.Person                  // what everybody was to do
 	Wants    []*crowd.Want                  // what everybody asked for and was answered
 	Payments []serial.Payment               // what was paid, as the provider knows it
-	Harms    []serial.Harm                  // the ledger's "who was harmed"
-	From, To time.Time                      // of the window of Harms
-	Late     time.Duration                  // what counts as late there
+	Whole    Window                         // the whole replay, with the ledger's "who was harmed"
+	Outages  []Window                       // of the ledger
+	Late     time.Duration                  // what counts as late in these
 	AtOnce   time.Duration                  // how long a refusal may take
 	Answer   time.Duration                  // how long any answer may take
 	Workers  int                            // who verify documents, at a time
@@ -73,6 +75,7 @@ type Report struct {
 	Levels   map[string]int64 `json:"levels"` // how many documents of each level, extended ones as they are now
 	Bytes    int64            `json:"bytes"`  // of the stamped documents
 	Harmed   Harmed           `json:"harmed"`
+	Outages  Harmed           `json:"outages"` // the same, of the windows of the outages alone
 	Checks   []*Check         `json:"checks"`
 	Seconds  float64          `json:"seconds"`
 }
@@ -80,22 +83,38 @@ type Report struct {
 // Run audits. An error says that it could not be done.
 func Run(ctx context.Context, in *Input) (*Report, error) {
 	begun := time.Now()
-	book, err := read(in)
+	book, r, err := open(in)
 	if err != nil {
-		return nil, fmt.Errorf("read the entries: %w", err)
+		return nil, err
 	}
-	r := &Report{Accounts: len(book.accounts), Entries: book.entries, Sums: book.sums, States: book.states()}
-	r.Checks = append(book.checks(), book.promises(in), book.money(in), manners(in))
 	documents, err := book.documents(ctx, in, r)
 	if err != nil {
 		return nil, fmt.Errorf("verify the documents: %w", err)
 	}
+	r.conclude(book, in, documents)
+	r.Seconds = time.Since(begun).Seconds()
+	return r, nil
+}
+
+// open reads the entries and holds them against what people were told.
+func open(in *Input) (*book, *Report, error) {
+	book, err := read(in)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the entries: %w", err)
+	}
+	r := &Report{Accounts: len(book.accounts), Entries: book.entries, Sums: book.sums, States: book.states()}
+	r.Checks = append(book.checks(), book.promises(in), book.served(in), book.money(in), manners(in))
+	return book, r, nil
+}
+
+// conclude adds the checks of the documents and of who was harmed.
+func (r *Report) conclude(book *book, in *Input, documents []*Check) {
 	r.Checks = append(r.Checks, documents...)
-	r.Checks = append(r.Checks, r.Harmed.compare(in))
+	r.Checks = append(r.Checks,
+		book.compare(in, "who was harmed: the ledger's report and what people experienced agree, person by person", &r.Harmed, in.Whole),
+		book.compare(in, "who was harmed by the outage: the same, for the time of each outage of the ledger alone", &r.Outages, in.Outages...))
 	r.Clean = true
 	for _, c := range r.Checks {
 		r.Clean = r.Clean && c.Wrong == 0
 	}
-	r.Seconds = time.Since(begun).Seconds()
-	return r, nil
 }

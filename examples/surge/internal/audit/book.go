@@ -25,7 +25,14 @@ type account struct {
 	in, out                      int64 // from and to other accounts
 	paid, granted                int64
 	available, held, used, given int64
-	moves                        map[move]int // purchases, transfers and refunds
+	moves                        map[move]int // whatever moved whole units
+	credits                      map[string]credit
+}
+
+// credit is a purchase, by its reference.
+type credit struct {
+	units      int64
+	paid, time time.Time
 }
 
 // move names what must happen once.
@@ -42,6 +49,7 @@ type stamp struct {
 	state        serial.State
 	digest       [32]byte
 	length       int64
+	begun, ended time.Time // when the unit was taken, and when it was used or came back
 }
 
 // read adds up all entries.
@@ -73,7 +81,7 @@ func (b *book) entry(e *serial.Entry) {
 	b.chain.look(1)
 	a := b.accounts[e.Account]
 	if a == nil {
-		a = &account{moves: make(map[move]int)}
+		a = &account{moves: make(map[move]int), credits: make(map[string]credit)}
 		b.accounts[e.Account] = a
 	}
 	if e.Sequence != a.sequence+1 {
@@ -95,6 +103,7 @@ func (b *book) post(a *account, e *serial.Entry) {
 		a.paid += u
 		a.available += u
 		b.sums.Paid += u
+		a.credits[string(e.Key)] = credit{u, e.Paid, e.Time}
 	case serial.KindGrant:
 		a.granted += u
 		a.available += u
@@ -124,7 +133,9 @@ func (b *book) follow(a *account, e *serial.Entry) {
 			b.unique.wrong("account %q, entry %d: %s of serial %s, which was not %s there", e.Account, e.Sequence, e.Kind, e.Number, from)
 			return false
 		}
-		s.state = to
+		if s.state = to; to.Final() {
+			s.ended = e.Time
+		}
 		return true
 	}
 	switch e.Kind {
@@ -159,7 +170,7 @@ func (b *book) give(e *serial.Entry) {
 		b.unique.wrong("serial %s was given to %q and to %q", e.Number, s.account, e.Account)
 		return
 	}
-	b.numbers[e.Number] = &stamp{account: e.Account, key: string(e.Key), state: serial.Reserved}
+	b.numbers[e.Number] = &stamp{account: e.Account, key: string(e.Key), state: serial.Reserved, begun: e.Time}
 }
 
 // conserve closes the accounts.

@@ -40,6 +40,9 @@ func (b *book) documents(ctx context.Context, in *Input, r *Report) ([]*Check, e
 	p.extended.Name = "every timestamp that was owed is there"
 	r.Levels = make(map[string]int64)
 	files, err := p.list(b)
+	if err == nil {
+		err = p.strangers(b)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -126,13 +129,11 @@ func (p *papers) judge(ctx context.Context, n serial.Number, s *stamp, file stri
 	if err != nil {
 		return err
 	}
-	if why != "" {
+	if why != "" && why != noTimestamp {
 		p.note(&p.good, "the document of serial %s: %s", n, why)
 	}
-	if level != "B-T" {
-		if level, err = p.later(ctx, n, content); err != nil {
-			return err
-		}
+	if level, err = p.later(ctx, n, content, level); err != nil {
+		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -162,13 +163,22 @@ func (p *papers) verify(ctx context.Context, n serial.Number, content []byte) (l
 		why = "it carries serial " + st.Serial
 	case !st.Specimen || st.Value != 10000:
 		why = fmt.Sprintf("its stamp is worth %d", st.Value)
+	case sig.Timestamp == nil:
+		why = noTimestamp
 	}
 	return sig.Level, why, nil
 }
 
-// later judges the document that was extended because it owed a timestamp.
-func (p *papers) later(ctx context.Context, n serial.Number, before []byte) (string, error) {
+const noTimestamp = "it has no timestamp"
+
+// later judges the document that was extended because it owed a timestamp, and says of what level the document is then.
+// One that has its timestamp may have been extended all the same: after a first attempt that was not finished and owed it.
+func (p *papers) later(ctx context.Context, n serial.Number, before []byte, level string) (string, error) {
 	content, err := os.ReadFile(filepath.Join(p.in.Extended, n.String()))
+	owed := level != "B-T"
+	if !owed && errors.Is(err, fs.ErrNotExist) {
+		return level, nil
+	}
 	p.mu.Lock()
 	p.extended.look(1)
 	p.mu.Unlock()
@@ -179,15 +189,36 @@ func (p *papers) later(ctx context.Context, n serial.Number, before []byte) (str
 	if err != nil {
 		return "", err
 	}
-	r, err := verify.Document(ctx, bytes.NewReader(content), int64(len(content)), p.in.Verify)
+	_, why, err := p.verify(ctx, n, content)
 	if err != nil {
 		return "", err
 	}
 	switch {
 	case !bytes.HasPrefix(content, before):
 		p.note(&p.extended, "the extended document of serial %s is another one", n)
-	case r.Indication != verify.TotalPassed || r.Signatures[0].Timestamp == nil:
-		p.note(&p.extended, "the extended document of serial %s: %s", n, strings.ReplaceAll(r.Text(), "\n", " "))
+	case why != "":
+		p.note(&p.extended, "the extended document of serial %s: %s", n, why)
 	}
-	return "B-B, timestamp later", nil
+	if owed {
+		level = "B-B, timestamp later"
+	}
+	return level, nil
+}
+
+// strangers looks for extended documents of serials that are not stamped. Temporary files begin with a dot.
+func (p *papers) strangers(b *book) error {
+	entries, err := os.ReadDir(p.in.Extended)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		n, err := serial.Parse(e.Name())
+		if s := b.numbers[n]; err != nil || n.String() != e.Name() || s == nil || s.state != serial.Stamped {
+			p.note(&p.extended, "%s is among the extended documents, and no stamp is booked under it", e.Name())
+		}
+	}
+	return nil
 }

@@ -1,13 +1,22 @@
 package audit
 
 import (
-	"fmt"
 	"time"
 
-	"github.com/seed-574216e4/meterai/examples/surge/internal/crowd"
 	"github.com/seed-574216e4/meterai/examples/surge/internal/portal"
 	"github.com/seed-574216e4/meterai/serial"
 )
+
+// Window is a time, and who was harmed in it as the ledger says.
+type Window struct {
+	From, To time.Time
+	Harms    []serial.Harm
+}
+
+// overlaps reports whether something that lasted so long, until now if to is zero, has a moment in the window.
+func (w *Window) overlaps(from, to time.Time) bool {
+	return !from.After(w.To) && (to.IsZero() || !to.Before(w.From))
+}
 
 // Harmed is how "who was harmed" and what people experienced agree. A person knows when they asked, when their turn
 // came, when they were told that a unit is held for them and when they had it: so of each case a person can say that it
@@ -19,113 +28,131 @@ type Harmed struct {
 	Open     int64            `json:"open"`     // experiences that could have been in it, and were not: the wait was before a unit was taken
 }
 
-// experience is what one request has meant to the one who made it.
-type experience struct {
-	*crowd.Want
-	told bool // the report has named it
-}
-
 type request struct {
 	account, key string
 	stamping     bool
 }
 
-// compare holds the report against the experiences, case by case and person by person.
-func (h *Harmed) compare(in *Input) *Check {
-	c := &Check{Name: "who was harmed: the ledger's report and what people experienced agree, person by person"}
+// inquiry holds a report of who was harmed against what people experienced and against the entries.
+type inquiry struct {
+	*Check
+	*Harmed
+	in    *Input
+	book  *book
+	lived map[request]*experience
+}
+
+// compare holds reports against the experiences, case by case and person by person.
+func (b *book) compare(in *Input, name string, h *Harmed, windows ...Window) *Check {
 	h.Cases = make(map[string]int64)
-	lived := make(map[request]*experience)
+	q := &inquiry{Check: &Check{Name: name}, Harmed: h, in: in, book: b, lived: make(map[request]*experience)}
 	for _, w := range in.Wants {
 		switch w.Op {
 		case portal.Stamp, portal.Reserve:
-			lived[request{w.Account, w.Key, true}] = &experience{Want: w}
+			q.lived[request{w.Account, w.Key, true}] = stamping(w, time.Now())
 		case portal.Credit:
-			lived[request{w.Account, w.Key, false}] = &experience{Want: w}
+			q.lived[request{w.Account, w.Key, false}] = crediting(w, in.Whole.To, time.Now())
 		}
 	}
-	for i := range in.Harms {
-		h.Accounts++
-		if in.Harms[i].Omitted > 0 {
-			c.wrong("the report leaves out %d cases of %q", in.Harms[i].Omitted, in.Harms[i].Account)
-		}
-		for k := range in.Harms[i].Cases {
-			c.look(1)
-			h.one(c, in, in.Harms[i].Account, &in.Harms[i].Cases[k], lived)
-		}
+	for i := range windows {
+		q.window(&windows[i])
 	}
-	for _, e := range lived {
-		c.look(1)
-		h.missing(c, in, e)
-	}
-	return c
+	return q.Check
 }
 
-// one holds a case of the report against the experience of that person.
-func (h *Harmed) one(c *Check, in *Input, account string, harm *serial.Case, lived map[request]*experience) {
-	h.Cases[string(harm.Kind)]++
-	credit := harm.Kind == serial.CaseLateCredit || harm.Kind == serial.CaseUncredited
-	e := lived[request{account, harm.Key, !credit}]
-	if e == nil {
-		c.wrong("the report names %q of %s, who knows nothing of it", harm.Key, account)
+func (q *inquiry) window(w *Window) {
+	named := make(map[string]bool)
+	told := make(map[*experience]bool)
+	for i := range w.Harms {
+		h := &w.Harms[i]
+		q.Accounts++
+		if named[h.Account] {
+			q.wrong("the report names %q twice", h.Account)
+		}
+		named[h.Account] = true
+		q.counts(h)
+		for k := range h.Cases {
+			q.look(1)
+			q.one(w, h.Account, &h.Cases[k], told)
+		}
+	}
+	for _, e := range q.lived {
+		q.look(1)
+		must, may := e.harmed(w, q.in.Late)
+		switch {
+		case must && !told[e]:
+			q.wrong("%s waited for %q, asked %s, held %s, had %s %s, and is not in the report", e.Account, e.Key, clock(e.Asked), clock(e.Held), e.Outcome, clock(e.Settled))
+		case told[e] && !may:
+			q.wrong("the report names %q of %s, who was not harmed: asked %s and had %s %s", e.Key, e.Account, clock(e.Asked), e.Outcome, clock(e.Settled))
+		case must:
+			q.Sure++
+		case may && !told[e]:
+			q.Open++
+		}
+	}
+	q.entries(w)
+}
+
+// counts holds the figures of an account against its cases.
+func (q *inquiry) counts(h *serial.Harm) {
+	if h.Omitted > 0 {
+		q.wrong("the report leaves out %d cases of %q", h.Omitted, h.Account)
 		return
 	}
-	e.told = true
-	var against string
-	switch harm.Kind {
-	case serial.CaseUncredited:
-		against = "says not credited, at the end"
-	case serial.CasePending:
-		against = "says not finished, at the end"
-	case serial.CaseLateCredit:
-		if !e.Settled.IsZero() && (harm.From.Sub(e.Paid).Abs() > time.Millisecond || e.Settled.Before(harm.To)) {
-			against = fmt.Sprintf("says paid %s and credited %s", clock(harm.From), clock(harm.To))
-		}
-	case serial.CaseLateStamp:
-		if harm.From.Before(e.Asked.Truncate(time.Microsecond)) || e.Outcome == portal.Done && e.Settled.Before(harm.To) {
-			against = fmt.Sprintf("says accepted %s and stamped %s", clock(harm.From), clock(harm.To))
-		}
-	case serial.CaseVoid:
-		if e.Outcome == portal.Done {
-			against = "says void"
-		}
-	case serial.CaseReleased:
-		if e.Op != portal.Reserve {
-			against = "says released"
+	sum := serial.Harm{Account: h.Account}
+	for i := range h.Cases {
+		switch c := &h.Cases[i]; c.Kind {
+		case serial.CaseUncredited:
+			sum.Uncredited++
+			sum.Owed += c.Units
+		case serial.CaseLateCredit:
+			sum.LateCredit++
+		case serial.CaseLateStamp:
+			sum.LateStamp++
+		case serial.CaseReleased:
+			sum.Released++
+		case serial.CaseVoid:
+			sum.Void++
+		case serial.CasePending:
+			sum.Pending++
+			sum.Held += c.Units
 		}
 	}
-	if against != "" {
-		c.wrong("the report %s of %q of %s, who asked %s and had %s %s", against, harm.Key, account, clock(e.Asked), e.Outcome, clock(e.Settled))
+	same := sum.Uncredited == h.Uncredited && sum.LateCredit == h.LateCredit && sum.LateStamp == h.LateStamp &&
+		sum.Released == h.Released && sum.Void == h.Void && sum.Pending == h.Pending && sum.Owed == h.Owed && sum.Held == h.Held
+	if !same || len(h.Cases) == 0 {
+		q.wrong("the report counts other cases of %q than it names", h.Account)
 	}
 }
 
-// missing looks whether an experience that the report does not name had to be in it.
-func (h *Harmed) missing(c *Check, in *Input, e *experience) {
-	must, may := e.harmed(in)
-	switch {
-	case must && !e.told:
-		c.wrong("%s waited for %q, asked %s, held %s, had %s %s, and is not in the report", e.Account, e.Key, clock(e.Asked), clock(e.Held), e.Outcome, clock(e.Settled))
-	case must:
-		h.Sure++
-	case may && !e.told:
-		h.Open++
+// one holds a case of the report against the window and against the experience of that person.
+func (q *inquiry) one(w *Window, account string, c *serial.Case, told map[*experience]bool) {
+	q.Cases[string(c.Kind)]++
+	e := q.lived[request{account, c.Key, c.Kind != serial.CaseLateCredit && c.Kind != serial.CaseUncredited}]
+	if e == nil {
+		q.wrong("the report names %q of %s, who knows nothing of it", c.Key, account)
+		return
 	}
-}
-
-// harmed says whether somebody must have been harmed in the sense of the report, and whether they may have been.
-func (e *experience) harmed(in *Input) (must, may bool) {
-	if e.Settled.IsZero() || e.Settled.Before(in.From) || e.Asked.After(in.To) {
-		return false, false
+	if told[e] && e.Op != portal.Reserve { // a unit that was held and given back may be held again under the same key
+		q.wrong("the report names %q of %s twice", c.Key, account)
+	}
+	told[e] = true
+	against, lasted := "", c.To
+	if lasted.IsZero() {
+		lasted = time.Now()
 	}
 	switch {
-	case e.Outcome == portal.Void:
-		return true, true
-	case e.Op == portal.Credit && !e.Paid.IsZero():
-		return e.Began.Sub(e.Paid) > in.Late && !e.Began.IsZero(), e.Settled.Sub(e.Paid) > in.Late
-	case e.Op == portal.Stamp && e.Outcome == portal.Done:
-		sure := !e.Held.IsZero() && !e.Worked.IsZero() && e.Worked.Sub(e.Held) > in.Late
-		return sure, e.Settled.Sub(e.Asked) > in.Late
+	case !w.overlaps(c.From, c.To):
+		against = "names a case outside of its time, "
+	case !impatient(c.Kind) && lasted.Sub(c.From) <= q.in.Late:
+		against = "names a case that is not late, "
+	case !e.fits(c):
+		against = "says what cannot be, "
+	default:
+		return
 	}
-	return false, false
+	q.wrong("the report %s%s of %q of %s, from %s to %s; they asked %s and had %s %s", against, c.Kind, c.Key, account,
+		clock(c.From), clock(c.To), clock(e.Asked), e.Outcome, clock(e.Settled))
 }
 
 func clock(t time.Time) string {

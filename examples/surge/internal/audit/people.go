@@ -12,25 +12,27 @@ import (
 func (b *book) promises(in *Input) *Check {
 	c := &Check{Name: "everything that was acknowledged is in the ledger, once, as it was told"}
 	for _, w := range in.Wants {
-		if w.Outcome != portal.Done {
+		if w.Outcome != portal.Done && w.Outcome != portal.Void {
 			continue
 		}
 		c.look(1)
 		a := b.accounts[w.Account]
 		if a == nil {
-			c.wrong("%s: %s was confirmed, and the ledger does not know the account", w.Account, w.Op)
+			c.wrong("%s: %s was %s, and the ledger does not know the account", w.Account, w.Op, w.Outcome)
 			continue
 		}
 		switch w.Op {
-		case portal.Stamp:
-			b.stamped(c, w)
+		case portal.Stamp, portal.Reserve:
+			b.number(c, w)
 		case portal.Credit:
 			a.once(c, w, move{serial.KindPurchase, w.Key, w.Units, ""})
 		case portal.Refund:
 			a.once(c, w, move{serial.KindRefund, w.Key, w.Units, ""})
 		case portal.Transfer:
 			a.once(c, w, move{serial.KindTransferIn, w.Key, w.Units, w.From})
-			if from := b.accounts[w.From]; from != nil {
+			if from := b.accounts[w.From]; from == nil {
+				c.wrong("%s: %q was handed over, and the ledger does not know %q", w.Account, w.Key, w.From)
+			} else {
 				from.once(c, w, move{serial.KindTransferOut, w.Key, w.Units, w.Account})
 			}
 		}
@@ -44,20 +46,29 @@ func (a *account) once(c *Check, w *crowd.Want, m move) {
 	}
 }
 
-func (b *book) stamped(c *Check, w *crowd.Want) {
+// number holds what somebody was told of a serial number against what became of it.
+func (b *book) number(c *Check, w *crowd.Want) {
 	n, err := serial.Parse(w.Serial)
 	if err != nil {
-		c.wrong("%s: %q was confirmed with the serial %q: %v", w.Account, w.Key, w.Serial, err)
+		c.wrong("%s: %s %q was %s with the serial %q: %v", w.Account, w.Op, w.Key, w.Outcome, w.Serial, err)
 		return
 	}
 	s := b.numbers[n]
 	switch {
 	case s == nil:
-		c.wrong("%s: serial %s was confirmed and is not in the ledger", w.Account, n)
+		c.wrong("%s: %s of serial %s was %s, and it is not in the ledger", w.Account, w.Op, n, w.Outcome)
+	case s.account != w.Account || s.key != w.Key:
+		c.wrong("%s: %s of serial %s was %s, and it belongs to %q, request %q", w.Account, w.Op, n, w.Outcome, s.account, s.key)
+	case w.Outcome == portal.Void:
+		if s.state != serial.Void {
+			c.wrong("%s: serial %s was said to be void and is %s", w.Account, n, s.state)
+		}
+	case w.Op == portal.Reserve:
+		if s.state == serial.Stamped || s.state == serial.Signing || s.state == serial.Void {
+			c.wrong("%s: serial %s was only held, and is %s", w.Account, n, s.state)
+		}
 	case s.state != serial.Stamped:
 		c.wrong("%s: serial %s was confirmed and is %s", w.Account, n, s.state)
-	case s.account != w.Account || s.key != w.Key:
-		c.wrong("%s: serial %s was confirmed and belongs to %q, request %q", w.Account, n, s.account, s.key)
 	case s.digest != w.Digest || s.length != w.Length:
 		c.wrong("%s: serial %s was confirmed with another document than the one booked", w.Account, n)
 	}
@@ -66,15 +77,7 @@ func (b *book) stamped(c *Check, w *crowd.Want) {
 // money holds what was paid against what was credited, both ways.
 func (b *book) money(in *Input) *Check {
 	c := &Check{Name: "every payment is credited once, and nothing else is"}
-	paid := make(map[move]string)
-	for _, w := range in.Wants {
-		switch w.Op {
-		case portal.Credit:
-			paid[move{serial.KindPurchase, w.Key, w.Units, w.Account}] = w.Account
-		case portal.Transfer:
-			paid[move{serial.KindTransferIn, w.Key, w.Units, w.Account}] = w.Account
-		}
-	}
+	paid, back := asked(in.Wants)
 	for m, name := range paid {
 		c.look(1)
 		if b.accounts[name] == nil {
@@ -90,6 +93,8 @@ func (b *book) money(in *Input) *Check {
 				if _, ok := paid[m]; !ok {
 					c.wrong("%s was credited %d units under %q, which nobody paid", name, m.units, m.key)
 				}
+			} else if m.peer = name; m.kind == serial.KindGrant || m.kind == serial.KindRefund && (n != 1 || !back[m]) {
+				c.wrong("%s: %s of %d units under %q, %d times, for which nobody asked", name, m.kind, m.units, m.key, n)
 			}
 		}
 	}
@@ -105,6 +110,22 @@ func (b *book) money(in *Input) *Check {
 		}
 	}
 	return c
+}
+
+// asked is what was paid, by purchase or to a distributor, and what was to be paid back.
+func asked(wants []*crowd.Want) (paid map[move]string, back map[move]bool) {
+	paid, back = make(map[move]string), make(map[move]bool)
+	for _, w := range wants {
+		switch w.Op {
+		case portal.Credit:
+			paid[move{serial.KindPurchase, w.Key, w.Units, w.Account}] = w.Account
+		case portal.Transfer:
+			paid[move{serial.KindTransferIn, w.Key, w.Units, w.Account}] = w.Account
+		case portal.Refund:
+			back[move{serial.KindRefund, w.Key, w.Units, w.Account}] = true
+		}
+	}
+	return paid, back
 }
 
 // manners looks at how people were answered.

@@ -1,5 +1,6 @@
-// Package capacity says what carries how much: it measures what each part of a stamp costs on this machine, reckons how
-// many cores, tokens and databases a load needs, and checks that by a simulation of many issuers.
+// Package capacity says what carries how much: it measures what each part of a stamp costs on this machine, holds the model
+// against a real closed load, reckons how many cores, tokens and databases a load needs, and checks that by a simulation of
+// many issuers.
 package capacity
 
 import (
@@ -9,15 +10,41 @@ import (
 	"slices"
 )
 
+// Samples are times in seconds, as measured. One alone is a time that does not vary; none is a time of zero.
+type Samples []float64
+
+// Mean is the mean time.
+func (s Samples) Mean() float64 {
+	sum := 0.0
+	for _, x := range s {
+		sum += x
+	}
+	return sum / max(1, float64(len(s)))
+}
+
+// Scaled has the same spread around another mean.
+func (s Samples) Scaled(mean float64) Samples {
+	out, was := slices.Clone(s), s.Mean()
+	if was <= 0 {
+		return Samples{mean}
+	}
+	for i := range out {
+		out[i] *= mean / was
+	}
+	return out
+}
+
 // Costs are what the parts of one stamp take, in seconds.
 type Costs struct {
-	Stamp    float64 // processor time of an issuer: preflight, hash, seal, page, signature and its check; without key and ledger
-	Token    float64 // of the key, of one of its sessions
-	Book     float64 // processor time of a database for a unit, both transactions
-	Commit   float64 // what a transaction takes that does not grow with its units: disk and standby
-	Disk     float64 // until an output is durable
+	Stamp    Samples // processor time of an issuer for a whole stamp
+	Token    Samples // of the key, in one of its sessions
+	Book     float64 // processor time of a database for a stamp, both transactions
+	Credit   float64 // and for a purchase
+	Commit   Samples // what a transaction takes that does not grow with its units: disk and standby
+	Disk     Samples // until an output is durable, all writers at work
 	Sessions int     // signatures that a token makes at a time
 	Writers  int     // outputs that a disk makes durable at a time
+	Stamped  float64 // bytes of a stamped document
 }
 
 // Fleet is how many of each there are.
@@ -27,42 +54,30 @@ type Fleet struct {
 	Tokens    int // that hold the key
 	Databases int // each with a part of the accounts
 	Disks     int // of the sink
+	// Site is the link to the people and Link that of each issuer, in Gbit/s; zero is one that takes no time.
+	Site, Link float64
+}
+
+// Traffic is what comes.
+type Traffic struct {
+	Rate    float64 // documents a second, at random
+	Callers int     // instead: so many, each of whom brings the next document as soon as the last is stamped
+	Hot     float64 // the part of all documents that one account brings
+	Credits float64 // purchases for each document of the other accounts
 }
 
 // Load is what a simulation came to.
 type Load struct {
-	P50, P99 float64    // seconds, from the arrival to the answer
-	Busy     [4]float64 // parts of the time for which cores, tokens, databases (but for commits) and disks were busy
-	Served   float64    // a second
-	Units    float64    // in a transaction, on average
-}
-
-// Parts are the names of what Busy counts.
-var Parts = [4]string{"cores", "tokens", "databases", "disks"}
-
-// station is a place with servers and a line. A database serves its line as one group: see serve.
-type station struct {
-	servers int
-	group   bool
-	busy    int
-	line    []*job
-	used    float64 // server seconds
-}
-
-// maxGroup is how many units a ledger books in one transaction.
-const maxGroup = 1024
-
-type job struct {
-	begun  float64
-	step   int
-	issuer int
-	base   int
+	Mean, P50, P99 float64    // seconds, from the arrival to the answer
+	Growth         float64    // by how many seconds the wait grows in one second; about zero if the fleet bears the load
+	Busy           [4]float64 // parts of the time for which cores, tokens, the busiest database (but for commits) and disks work
+	Served         float64    // a second
+	Units          float64    // operations in a transaction, on average
 }
 
 type event struct {
-	at    float64
-	jobs  []*job
-	where *station // nil: an arrival
+	at float64
+	do func()
 }
 
 type events []event
@@ -80,131 +95,146 @@ func (e *events) Pop() any {
 
 // model is a simulation under way.
 type model struct {
-	costs Costs
-	fleet Fleet
-	rng   *rand.Rand
-	now   float64
-	queue events
+	costs   Costs
+	fleet   Fleet
+	traffic Traffic
+	rng     *rand.Rand
+	now     float64
+	queue   events
 
-	issuers, databases, disks []*station
-	tokens                    *station
-	waits                     []float64
-	groups, units             float64
-	warm                      float64
+	cores, disks []*station
+	links        []*station
+	tokens, site *station
+	bases        []*base
+	done         []passage
+	groups, ops  float64
+	warm         float64
 }
 
-// Simulate lets documents come at random, so many a second for so many seconds, and gives what happened after the first
-// fifth of that time. A stamp is booked with its intent to sign, made, signed, kept and booked as used. What costs time
-// varies by a quarter; the size of documents is in it.
-func Simulate(c Costs, f Fleet, rate, seconds float64, seed uint64) Load {
-	m := &model{costs: c, fleet: f, rng: rand.New(rand.NewPCG(seed, 5)), warm: seconds / 5, tokens: &station{servers: f.Tokens * c.Sessions}}
-	m.issuers = stations(f.Issuers, f.Cores, false)
-	m.databases = stations(f.Databases, 1, true)
-	m.disks = stations(f.Disks, c.Writers, false)
-	heap.Push(&m.queue, event{at: m.rng.ExpFloat64() / rate})
+// passage is when a document came, and how long it took.
+type passage struct{ came, took float64 }
+
+// job is a document, or a purchase, on its way.
+type job struct {
+	issuer, base int
+	hot          bool
+}
+
+// Simulate lets documents come for so many seconds, and gives what happened after the first fifth of that time. A stamp is
+// booked with its intent to sign, made, signed, kept, and booked as used.
+func Simulate(c Costs, f Fleet, t Traffic, seconds float64, seed uint64) Load {
+	m := &model{
+		costs: c, fleet: f, traffic: t, rng: rand.New(rand.NewPCG(seed, 5)), warm: seconds / 5,
+		tokens: &station{servers: f.Tokens * c.Sessions}, site: &station{servers: 1},
+	}
+	m.cores, m.links, m.disks = stations(f.Issuers, f.Cores), stations(f.Issuers, 1), stations(f.Disks, c.Writers)
+	for range f.Databases {
+		m.bases = append(m.bases, &base{work: station{servers: 1}, committers: make([]committer, f.Issuers)})
+	}
+	for range t.Callers {
+		m.stamp()
+	}
+	if t.Callers == 0 {
+		m.after(m.rng.ExpFloat64()/t.Rate, m.arrive)
+	}
 	for m.queue.Len() > 0 {
 		e := heap.Pop(&m.queue).(event)
 		if e.at > seconds {
 			break
 		}
 		m.now = e.at
-		if e.where == nil {
-			heap.Push(&m.queue, event{at: m.now + m.rng.ExpFloat64()/rate})
-			m.enter(&job{begun: m.now, issuer: m.rng.IntN(f.Issuers), base: m.rng.IntN(f.Databases)})
-			continue
-		}
-		e.where.busy--
-		m.serve(e.where)
-		for _, j := range e.jobs {
-			m.next(j)
-		}
+		e.do()
 	}
 	return m.load(seconds)
 }
 
-func stations(n, servers int, group bool) []*station {
-	out := make([]*station, n)
-	for i := range out {
-		out[i] = &station{servers: servers, group: group}
-	}
-	return out
-}
+func (m *model) after(took float64, do func()) { heap.Push(&m.queue, event{m.now + took, do}) }
 
-// next leads a document to its next step, or out.
-func (m *model) next(j *job) {
-	if j.step++; j.step < 5 {
-		m.enter(j)
-	} else if m.now > m.warm {
-		m.waits = append(m.waits, m.now-j.begun)
-	}
-}
-
-func (m *model) enter(j *job) {
-	s := m.place(j)
-	s.line = append(s.line, j)
-	m.serve(s)
-}
-
-// place is where a document is at its step.
-func (m *model) place(j *job) *station {
-	switch j.step {
-	case 0, 4:
-		return m.databases[j.base]
+// draw is one of the measured times.
+func (m *model) draw(s Samples) float64 {
+	switch len(s) {
+	case 0:
+		return 0
 	case 1:
-		return m.issuers[j.issuer]
-	case 2:
-		return m.tokens
+		return s[0]
 	}
-	return m.disks[m.rng.IntN(len(m.disks))]
+	return s[m.rng.IntN(len(s))]
 }
 
-// serve lets the first of a line begin, as far as a server is free. A database takes all that wait in one transaction.
-func (m *model) serve(s *station) {
-	for s.busy < s.servers && len(s.line) > 0 {
-		n := 1
-		if s.group {
-			n = min(len(s.line), maxGroup)
-			m.groups++
-			m.units += float64(n)
-		}
-		jobs := slices.Clone(s.line[:n])
-		s.line = s.line[n:]
-		took := m.cost(jobs[0].step, n) * (0.75 + 0.5*m.rng.Float64())
-		s.busy++
-		if m.now > m.warm {
-			s.used += took
-			if s.group { // the commit costs a database no time that others could use
-				s.used -= took * m.costs.Commit / m.cost(jobs[0].step, n)
-			}
-		}
-		heap.Push(&m.queue, event{at: m.now + took, jobs: jobs, where: s})
-	}
+func (m *model) arrive() {
+	m.after(m.rng.ExpFloat64()/m.traffic.Rate, m.arrive)
+	m.stamp()
 }
 
-func (m *model) cost(step, n int) float64 {
-	switch step {
-	case 1:
-		return m.costs.Stamp
-	case 2:
-		return m.costs.Token
-	case 3:
-		return m.costs.Disk
+// stamp leads a document through its steps. The hot account lives in the first database.
+func (m *model) stamp() {
+	j := &job{issuer: m.rng.IntN(m.fleet.Issuers), base: m.rng.IntN(m.fleet.Databases), hot: m.rng.Float64() < m.traffic.Hot}
+	if j.hot {
+		j.base = 0
+	} else if m.rng.Float64() < m.traffic.Credits {
+		m.book(j, m.costs.Credit, func() {}) // of somebody in the same database: an account buys about when it stamps
 	}
-	return m.costs.Commit + float64(n)*m.costs.Book/2
+	came, c, bytes := m.now, &m.costs, toPeople(m.costs)
+	m.follow(
+		func(then func()) { m.book(j, c.Book/2, then) },
+		func(then func()) { m.serve(m.cores[j.issuer], m.draw(c.Stamp), then) },
+		func(then func()) { m.serve(m.tokens, m.draw(c.Token), then) },
+		func(then func()) { m.serve(m.disks[m.rng.IntN(len(m.disks))], m.draw(c.Disk), then) },
+		func(then func()) { m.book(j, c.Book/2, then) },
+		func(then func()) { m.serve(m.links[j.issuer], wire(2*bytes, m.fleet.Link), then) },
+		func(then func()) { m.serve(m.site, wire(bytes, m.fleet.Site), then) },
+		func(func()) { m.leave(came) },
+	)
+}
+
+// follow takes one step after the other.
+func (m *model) follow(steps ...func(then func())) {
+	steps[0](func() { m.follow(steps[1:]...) })
+}
+
+func (m *model) leave(came float64) {
+	if m.now > m.warm {
+		m.done = append(m.done, passage{came, m.now - came})
+	}
+	if m.traffic.Callers > 0 {
+		m.stamp()
+	}
 }
 
 func (m *model) load(seconds float64) Load {
-	l := Load{Served: float64(len(m.waits)) / (seconds - m.warm), P50: math.Inf(1), P99: math.Inf(1), Units: m.units / max(1, m.groups)}
-	if n := len(m.waits); n > 0 {
-		slices.Sort(m.waits)
-		l.P50, l.P99 = m.waits[n/2], m.waits[n*99/100]
+	l := Load{
+		Served: float64(len(m.done)) / (seconds - m.warm), P50: math.Inf(1), P99: math.Inf(1),
+		Units: m.ops / max(1, m.groups), Growth: growth(m.done),
 	}
-	for i, part := range [][]*station{m.issuers, {m.tokens}, m.databases, m.disks} {
+	if n := len(m.done); n > 0 {
+		waits := make(Samples, n)
+		for i, p := range m.done {
+			waits[i] = p.took
+		}
+		slices.Sort(waits)
+		l.Mean, l.P50, l.P99 = waits.Mean(), waits[n/2], waits[n*99/100]
+	}
+	for i, part := range [][]*station{m.cores, {m.tokens}, nil, m.disks} {
 		var used, servers float64
 		for _, s := range part {
 			used, servers = used+s.used, servers+float64(s.servers)
 		}
-		l.Busy[i] = used / (servers * (seconds - m.warm))
+		l.Busy[i] = used / max(1, servers*(seconds-m.warm))
+	}
+	for _, b := range m.bases {
+		l.Busy[2] = max(l.Busy[2], b.work.used/(seconds-m.warm))
 	}
 	return l
+}
+
+// growth is the slope of the wait over the time of arrival, by least squares.
+func growth(done []passage) float64 {
+	var n, x, y, xx, xy float64
+	for _, p := range done {
+		n, x, y, xx, xy = n+1, x+p.came, y+p.took, xx+p.came*p.came, xy+p.came*p.took
+	}
+	if d := n*xx - x*x; d > 0 {
+		return (n*xy - x*y) / d
+	}
+	return 0
 }

@@ -50,13 +50,13 @@ func Fixed(plans []Plan, length time.Duration, issuers int) []Event {
 }
 
 // Drawn is a schedule with the same kinds at other times, once or twice each, for shorter or longer, also at once. Its
-// faults begin before three quarters of the load are over, so that what follows shows whether all is well again.
+// faults begin at any time, also in the last hours.
 func Drawn(seed uint64, plans []Plan, length time.Duration, issuers int) []Event {
 	rng := rand.New(rand.NewPCG(seed, 0xc4a05))
 	var out []Event
 	for _, p := range plans {
 		for range 1 + rng.IntN(2) {
-			at := 0.05 + 0.65*rng.Float64()
+			at := 0.05 + 0.9*rng.Float64()
 			long := time.Duration(float64(p.For) * (0.5 + rng.Float64()))
 			out = append(out, Event{p.Kind, time.Duration(at * float64(length)), long, rng.IntN(issuers)})
 		}

@@ -57,7 +57,13 @@ func (c *Crowd) before(ctx context.Context, door Door, wants []*Want) error {
 					a := door.Do(ctx, &call)
 					if a.Outcome.Final() {
 						w.heard(&a, time.Since(called), time.Now())
+						break
 					}
+					w.note(a.Reason)
+					if a.Outcome == portal.Short {
+						break // nobody fills a pool meanwhile
+					}
+					time.Sleep(pulse)
 				}
 			}
 		})
@@ -107,7 +113,7 @@ func (c *Crowd) Measure(ctx context.Context, direct Door, seed uint64, callers i
 			v := c.visitor(&load.Person{Account: tester(i), Seed: seed})
 			for n := 0; time.Now().Before(stop) && ctx.Err() == nil; n++ {
 				d := load.Document{Seed: seed, Person: -1 - i, Index: n, Size: sizes()}
-				v.insist(ctx, c.want(&Want{Op: portal.Stamp, Account: tester(i), Key: fmt.Sprintf("measured %d", n), Document: d}))
+				v.insist(ctx, c.want(&Want{Op: portal.Stamp, Account: tester(i), Key: fmt.Sprintf("measured %d", n), Document: d, Whose: Measured}))
 			}
 		})
 	}
@@ -133,7 +139,7 @@ func (c *Crowd) Bulk(ctx context.Context, enough <-chan struct{}, seed uint64, c
 					return
 				}
 				d := load.Document{Seed: seed, Person: -10_000 - i, Index: n, Size: sizes()}
-				v.insist(ctx, c.want(&Want{Op: portal.Stamp, Account: tester(i), Key: fmt.Sprintf("in bulk %d", n), Document: d}))
+				v.insist(ctx, c.want(&Want{Op: portal.Stamp, Account: tester(i), Key: fmt.Sprintf("in bulk %d", n), Document: d, Whose: Institutions}))
 			}
 		})
 	}
@@ -148,4 +154,5 @@ func over(c <-chan struct{}) bool {
 	}
 }
 
+// tester is the account of an institution, with which the capacity is measured as well.
 func tester(i int) string { return fmt.Sprintf("tester-%03d", i) }

@@ -10,6 +10,16 @@ import (
 	"github.com/seed-574216e4/meterai/examples/surge/internal/portal"
 )
 
+// Whose says for whom a document is stamped.
+type Whose int
+
+// The kinds of customers.
+const (
+	People       Whose = iota
+	Measured           // nobody: to find the capacity
+	Institutions       // in bulk
+)
+
 // Want is one thing that somebody wants and asks for until it is settled, and what became of it from their side. All
 // times are the asker's.
 type Want struct {
@@ -19,10 +29,12 @@ type Want struct {
 	Key      string
 	Units    int64
 	Document load.Document
+	Whose    Whose
 
 	Asked    time.Time      // first
 	Began    time.Time      // when its turn first came, as the answer said
 	Held     time.Time      // when an answer first said that a unit is held for it
+	Under    time.Time      // when an answer first said that it was begun, or may have been
 	Worked   time.Time      // when the turn of the call came that did the work; zero if not known
 	Settled  time.Time      // when the final answer came
 	Outcome  portal.Outcome // the final one, None if there was none
@@ -70,6 +82,9 @@ func (w *Want) heard(a *portal.Answer, took time.Duration, now time.Time) {
 			w.Held = now
 		}
 	}
+	if (a.Outcome == portal.Begun || a.Outcome == portal.Unknown) && w.Under.IsZero() {
+		w.Under = now
+	}
 	if !a.Outcome.Final() {
 		if a.After <= 0 {
 			w.NoReturn++
@@ -103,6 +118,13 @@ func (w *Want) outcome() portal.Outcome {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.Outcome
+}
+
+// note keeps why it is not done yet.
+func (w *Want) note(reason string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.Reason = reason
 }
 
 // called counts a call.

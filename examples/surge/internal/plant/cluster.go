@@ -33,7 +33,10 @@ type Cluster struct {
 	store     *postgres.Store
 	ledger    *serial.Ledger
 	stop      func()         // the sweeper
-	building  sync.WaitGroup // of a standby
+	building  sync.WaitGroup // of a standby, and of processes
+	starting  []sync.Mutex   // by issuer: who starts a process for it
+	life      context.Context
+	die       context.CancelFunc
 
 	mu        sync.Mutex
 	processes []*process
@@ -57,8 +60,9 @@ func Missing() error {
 func NewCluster(ctx context.Context, opt Options) (_ *Cluster, err error) {
 	c := &Cluster{
 		opt: opt, door: portal.NewFront(opt.Issuers, opt.Front), processes: make([]*process, opt.Issuers),
-		orders: make([]Order, opt.Issuers), figures: make(map[string]int64),
+		orders: make([]Order, opt.Issuers), starting: make([]sync.Mutex, opt.Issuers), figures: make(map[string]int64),
 	}
+	c.life, c.die = context.WithCancel(ctx)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
@@ -154,7 +158,7 @@ func (c *Cluster) run(ctx context.Context, issuer int) error {
 		}
 	}
 	c.door.Set(issuer, p)
-	go c.guard(ctx, issuer, p)
+	c.building.Go(func() { c.guard(issuer, p) })
 	return nil
 }
 
@@ -162,16 +166,48 @@ func (c *Cluster) run(ctx context.Context, issuer int) error {
 func sessionName(issuer, n int) string { return fmt.Sprintf("issuer-%d-%d", issuer, n) }
 
 // guard replaces a process that dies and was not meant to.
-func (c *Cluster) guard(ctx context.Context, issuer int, p *process) {
-	<-p.ended
+func (c *Cluster) guard(issuer int, p *process) {
+	select {
+	case <-p.ended:
+	case <-c.life.Done():
+		return
+	}
 	if p.meant.Load() || c.process(issuer) != p {
 		return
 	}
 	c.collect(p)
 	c.count("issuing processes that died by themselves", 1)
-	if err := c.run(ctx, issuer); err != nil {
-		c.count("issuers that could not be replaced", 1)
+	_ = c.replace(c.life, issuer, p) // what failed is counted
+}
+
+// The pause between tries to start a process, and how many there are.
+const (
+	startPause = 500 * time.Millisecond
+	startTries = 120
+)
+
+// replace starts a process in the place of one that is gone, and tries again when it cannot start, as without a
+// database.
+func (c *Cluster) replace(ctx context.Context, issuer int, was *process) error {
+	c.starting[issuer].Lock()
+	defer c.starting[issuer].Unlock()
+	var err error
+	for range startTries {
+		if c.process(issuer) != was {
+			return nil // somebody else has done so
+		}
+		if err = c.run(ctx, issuer); err == nil {
+			return nil
+		}
+		c.count("starts of an issuing process that failed", 1)
+		select {
+		case <-time.After(startPause):
+		case <-ctx.Done():
+			return err
+		}
 	}
+	c.count("issuers that could not be replaced", 1)
+	return err
 }
 
 // other is the server that is not the primary, running or not.
@@ -272,6 +308,7 @@ func (c *Cluster) Close() error {
 	if c.stop != nil {
 		c.stop()
 	}
+	c.die()
 	c.building.Wait()
 	for _, p := range c.processes {
 		if p != nil {

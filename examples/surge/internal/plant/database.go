@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +29,8 @@ type database struct {
 	port int
 	cmd  *exec.Cmd
 	log  *bytes.Buffer
+
+	ended chan struct{} // closed when the server that was started last has ended
 }
 
 // databasePrograms finds the folder of PostgreSQL's programs.
@@ -119,7 +122,20 @@ func (d *database) start(ctx context.Context) error {
 	}
 	d.cmd, d.log = d.program(context.WithoutCancel(ctx), "postgres", args...), &bytes.Buffer{}
 	d.cmd.Stderr = d.log
-	if err := d.cmd.Start(); err != nil {
+	dieWithUs(d.cmd.SysProcAttr)
+	started := make(chan error)
+	d.ended = make(chan struct{})
+	go func() {
+		defer close(d.ended)
+		runtime.LockOSThread() // whose end is what the server takes for ours
+		err := d.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = d.cmd.Wait() // its status is that of the signal
+		}
+	}()
+	if err := <-started; err != nil {
+		d.cmd = nil
 		return err
 	}
 	return d.until(ctx, "the server answers", func(c *pgx.Conn) (bool, error) { return true, nil })
@@ -162,9 +178,10 @@ func (d *database) standby(ctx context.Context, dir string, port int) (*database
 		return nil, fmt.Errorf("pg_basebackup: %w: %s", err, out)
 	}
 	if err := s.start(ctx); err != nil {
+		s.crash()
 		return nil, err
 	}
-	return s, d.until(ctx, "the standby is synchronous", func(c *pgx.Conn) (bool, error) {
+	err := d.until(ctx, "the standby is synchronous", func(c *pgx.Conn) (bool, error) {
 		for _, sql := range []string{"ALTER SYSTEM SET synchronous_standby_names = 'standby'", "SELECT pg_reload_conf()"} {
 			if _, err := c.Exec(ctx, sql); err != nil {
 				return false, err
@@ -174,6 +191,11 @@ func (d *database) standby(ctx context.Context, dir string, port int) (*database
 		err := c.QueryRow(ctx, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'").Scan(&n)
 		return n == 1, err
 	})
+	if err != nil {
+		s.crash()
+		return nil, err
+	}
+	return s, nil
 }
 
 // promote makes a standby the primary.
@@ -197,8 +219,27 @@ func (d *database) crash() {
 	for _, pid := range pids {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
-	_ = d.cmd.Wait() // its status is that of the signal
+	<-d.ended
 	d.cmd = nil
+}
+
+// frozen is for how long a standby receives nothing before its primary is killed.
+const frozen = 300 * time.Millisecond
+
+// freeze stops what receives the primary's log; thaw lets it go on, or end.
+func (d *database) freeze() (thaw func()) {
+	var stopped []int
+	for _, pid := range children(d.cmd.Process.Pid) {
+		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && bytes.Contains(name, []byte("walreceiver")) && syscall.Kill(pid, syscall.SIGSTOP) == nil {
+			stopped = append(stopped, pid)
+		}
+	}
+	return func() {
+		for _, pid := range stopped {
+			_ = syscall.Kill(pid, syscall.SIGCONT)
+		}
+	}
 }
 
 // cpu is the processor time of the server and its processes, those that have ended among them.

@@ -25,6 +25,7 @@ func (c *Cluster) Break(ctx context.Context, e chaos.Event) (heal func() error, 
 	case chaos.Crash:
 		c.count("issuing processes killed", 1)
 		p := c.process(e.Target)
+		c.keep(p, e.Target)
 		c.collect(p)
 		p.kill()
 		return func() error { return c.replace(ctx, e.Target, p) }, nil
@@ -68,7 +69,22 @@ func (c *Cluster) everywhere(do, undo func(*Order)) (func() error, error) {
 	}, nil
 }
 
-// collect keeps the figures of a process that is about to end.
+// keep adds the figures of a process that is about to end.
+func (c *Cluster) keep(p *process, issuer int) {
+	c.mu.Lock()
+	o := c.orders[issuer]
+	c.mu.Unlock()
+	if p.gone() {
+		return
+	}
+	if f, err := p.control(o); err == nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		sum(c.figures, f)
+	}
+}
+
+// collect keeps the processor time of a process that is about to end.
 func (c *Cluster) collect(p *process) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,21 +94,21 @@ func (c *Cluster) collect(p *process) {
 	}
 }
 
-// replace starts a new process in the place of one that is gone.
-func (c *Cluster) replace(ctx context.Context, issuer int, was *process) error {
-	if c.process(issuer) != was {
-		return nil // another fault has done so
-	}
-	return c.run(ctx, issuer)
-}
-
-// loseAll ends the sessions of all processes.
+// loseAll ends the sessions of all processes that are there.
 func (c *Cluster) loseAll() error {
+	var errs []error
 	for i := range c.opt.Issuers {
-		_, _ = c.process(i).control(c.lossOrder(i))
+		p := c.process(i)
+		if p.gone() || p.still.Load() {
+			continue
+		}
+		if _, err := p.control(c.lossOrder(i)); err != nil && !p.gone() {
+			errs = append(errs, fmt.Errorf("issuer %d has not lost its sessions: %w", i, err))
+			continue
+		}
 		c.count("times that all sessions were lost", 1)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (c *Cluster) lossOrder(issuer int) Order {
@@ -116,7 +132,7 @@ func (c *Cluster) loseSessions(long time.Duration) (func() error, error) {
 				done <- nil
 				return
 			case <-tick.C:
-				_ = c.loseAll()
+				_ = c.loseAll() // once is what the fault is, and was done
 			}
 		}
 	}()
@@ -130,6 +146,10 @@ func (c *Cluster) failover(ctx context.Context) (func() error, error) {
 	defer c.mu.Unlock()
 	primary, standby := c.primary, c.standby
 	c.gone += primary.cpu()
+	if standby != nil {
+		defer standby.freeze()() // what the primary confirms from now on without the standby would be lost
+		time.Sleep(frozen)
+	}
 	primary.crash()
 	c.figures["database primaries killed"]++
 	if standby == nil {
@@ -170,6 +190,7 @@ func (c *Cluster) rebuild(ctx context.Context, primary, former *database) {
 // on, it must not issue any more.
 func (c *Cluster) pause(ctx context.Context, e chaos.Event) (func() error, error) {
 	old := c.process(e.Target)
+	old.still.Store(true)
 	old.signal(syscall.SIGSTOP)
 	replaced := make(chan struct{})
 	patience := time.AfterFunc(e.For/3, func() {
@@ -177,9 +198,7 @@ func (c *Cluster) pause(ctx context.Context, e chaos.Event) (func() error, error
 		c.cutOff(ctx, old)
 		if err := c.fence(ctx, e.Target); err == nil && c.process(e.Target) == old {
 			c.count("series fenced", 1)
-			if err := c.run(ctx, e.Target); err != nil {
-				c.count("issuers that could not be replaced", 1)
-			}
+			_ = c.replace(ctx, e.Target, old) // what failed is counted
 		}
 	})
 	return func() error {
@@ -187,12 +206,15 @@ func (c *Cluster) pause(ctx context.Context, e chaos.Event) (func() error, error
 			<-replaced
 		}
 		if c.process(e.Target) == old {
-			old.signal(syscall.SIGCONT) // it was not replaced: the database was away
+			old.still.Store(false)
+			old.signal(syscall.SIGCONT)
+			c.count("issuers that stood still and were not fenced: the database was away", 1)
 			return nil
 		}
 		c.collect(old)
 		defer old.kill()
 		old.signal(syscall.SIGCONT)
+		defer c.keep(old, e.Target)
 		return c.probe(ctx, old)
 	}, nil
 }
@@ -227,7 +249,7 @@ func (c *Cluster) probe(ctx context.Context, old *process) error {
 		case a.Fenced:
 			c.count("fenced issuers that refused to issue", 1)
 			return nil
-		case a.Outcome == portal.Done:
+		case a.Outcome == portal.Done || a.Serial != "":
 			return errors.New("the issuer that was fenced has issued a number")
 		}
 		time.Sleep(100 * time.Millisecond)

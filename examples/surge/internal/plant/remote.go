@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -28,6 +29,7 @@ type process struct {
 	once   sync.Once
 
 	meant   atomic.Bool // it was ended on purpose
+	still   atomic.Bool // it was stopped, and does not answer
 	name    string      // of its sessions in the database
 	counted bool        // its processor time is among that of those who are gone
 }
@@ -68,7 +70,7 @@ func startProcess(ctx context.Context, program string, w *work) (*process, error
 		}
 		select {
 		case <-p.ended:
-			return nil, fmt.Errorf("issuer %d ended before it answered", w.Issuer)
+			return nil, fmt.Errorf("issuer %d ended before it answered: %s", w.Issuer, lastWords(said.Name()))
 		case <-ctx.Done():
 			p.kill()
 			return nil, ctx.Err()
@@ -77,6 +79,16 @@ func startProcess(ctx context.Context, program string, w *work) (*process, error
 	}
 	p.kill()
 	return nil, fmt.Errorf("issuer %d does not answer: %w", w.Issuer, err)
+}
+
+// lastWords is the end of what a process has said.
+func lastWords(file string) string {
+	const most = 500
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(string(b[max(0, len(b)-most):]))
 }
 
 func (p *process) gone() bool {

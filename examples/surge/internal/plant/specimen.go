@@ -4,6 +4,9 @@ package plant
 
 import (
 	"crypto"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -98,6 +101,33 @@ func Trust(p *pki.PKI, issuers int) (*verify.Options, error) {
 		return nil, fmt.Errorf("seal trust: %w", err)
 	}
 	return &verify.Options{Roots: p.Roots(), CRLs: p.RevocationLists(), SealTrust: trust, Cache: new(verify.Cache)}, nil
+}
+
+// Publish writes what a verifier of the plant's documents needs into a folder, and gives the flags of `meterai verify`
+// for it.
+func Publish(dir string, p *pki.PKI, issuers int) (flags string, err error) {
+	opt, err := Trust(p, issuers)
+	if err != nil {
+		return "", err
+	}
+	seals, err := json.MarshalIndent(opt.SealTrust, "", " ")
+	if err != nil {
+		return "", err
+	}
+	roots, trust := filepath.Join(dir, "roots.pem"), filepath.Join(dir, "seal-trust.json")
+	root := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Root.Cert.Raw})
+	if err := errors.Join(os.WriteFile(roots, root, 0o644), os.WriteFile(trust, seals, 0o644)); err != nil {
+		return "", err
+	}
+	flags = "--trust " + roots + " --seal-trust " + trust
+	for i, l := range opt.CRLs {
+		name := filepath.Join(dir, fmt.Sprintf("list-%d.crl", i+1))
+		if err := os.WriteFile(name, l.Raw, 0o644); err != nil {
+			return "", err
+		}
+		flags += " --crl " + name
+	}
+	return flags, nil
 }
 
 // Outputs is the folder of the stamped documents of a plant.

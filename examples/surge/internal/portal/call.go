@@ -61,8 +61,12 @@ type Call struct {
 	Again    bool          // the same was asked before
 }
 
-// scope is what two calls for the same thing have in common.
-func (c *Call) scope() string { return c.Op.String() + "\x00" + c.Account + "\x00" + c.Key }
+// first is the call as it was made the first time: two calls for the same thing are then equal.
+func (c *Call) first() Call {
+	same := *c
+	same.Again = false
+	return same
+}
 
 // Outcome is what an answer says.
 type Outcome uint8

@@ -34,7 +34,7 @@ type Front struct {
 	mu       sync.Mutex
 	backends []*backend
 	begun    map[string]struct{} // keys of stampings that were begun and are not known to have ended
-	joints   map[string]*joint   // calls under way
+	joints   map[Call]*joint     // calls under way
 }
 
 type backend struct {
@@ -44,7 +44,7 @@ type backend struct {
 
 // NewFront makes a front door with so many places for backends, all empty.
 func NewFront(places int, opt Options) *Front {
-	f := &Front{opt: opt, queue: admission.New(opt.Queue), begun: make(map[string]struct{}), joints: make(map[string]*joint)}
+	f := &Front{opt: opt, queue: admission.New(opt.Queue), begun: make(map[string]struct{}), joints: make(map[Call]*joint)}
 	for range places {
 		f.backends = append(f.backends, &backend{})
 	}
@@ -77,7 +77,7 @@ func (f *Front) Do(ctx context.Context, c *Call) Answer {
 }
 
 func (f *Front) do(ctx context.Context, c *Call) Answer {
-	lane, scope := c.Op.lane(), c.scope()
+	lane, scope := c.Op.lane(), c.Account+"\x00"+c.Key
 	if c.Op == Stamp && c.Again && f.known(scope) {
 		lane = admission.Resume // what was begun is finished first; if it is finished already, it is only answered
 	}

@@ -29,7 +29,7 @@ func (f *Front) together(ctx context.Context, c *Call) Answer {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	a := j.answer
-	a.Replayed = a.Replayed || j.told
+	a.Replayed = a.Replayed || a.Outcome == Done && j.told
 	a.left = ctx.Err() != nil
 	j.told = true
 	return a
@@ -38,22 +38,27 @@ func (f *Front) together(ctx context.Context, c *Call) Answer {
 func (f *Front) join(ctx context.Context, c *Call) *joint {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	scope := c.scope()
-	if j := f.joints[scope]; j != nil {
+	same := c.first() // another document under the same key is another call, which the ledger refuses
+	if j := f.joints[same]; j != nil {
 		j.callers++
+		f.opt.Meter.joined()
 		return j
 	}
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	j := &joint{done: make(chan struct{}), cancel: cancel, callers: 1}
-	f.joints[scope] = j
+	f.joints[same] = j
 	go func() {
-		a := f.do(work, c)
-		f.mu.Lock()
-		j.answer = a
-		f.part(scope, j)
-		f.mu.Unlock()
-		cancel()
-		close(j.done)
+		var a Answer // none, if the work ends the goroutine
+		defer func() {
+			f.opt.Meter.done(&a)
+			f.mu.Lock()
+			j.answer = a
+			f.part(same, j)
+			f.mu.Unlock()
+			cancel()
+			close(j.done)
+		}()
+		a = f.do(work, c)
 	}()
 	return j
 }
@@ -65,13 +70,13 @@ func (f *Front) leave(c *Call, j *joint) (others bool) {
 	if j.callers--; j.callers > 0 {
 		return true
 	}
-	f.part(c.scope(), j) // who comes now begins anew
+	f.part(c.first(), j) // who comes now begins anew
 	j.cancel()
 	return false
 }
 
-func (f *Front) part(scope string, j *joint) {
-	if f.joints[scope] == j {
-		delete(f.joints, scope)
+func (f *Front) part(same Call, j *joint) {
+	if f.joints[same] == j {
+		delete(f.joints, same)
 	}
 }

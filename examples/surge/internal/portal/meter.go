@@ -29,8 +29,16 @@ type Sample struct {
 
 // Totals are counts since the start.
 type Totals struct {
-	Came, Calls, Admitted, Stamped, Refused, Failed, Credited int64
-	Lanes                                                     [4]int64
+	Came     int64 `json:"came"`     // people
+	Calls    int64 `json:"calls"`    // Admitted + Refused + Joined, when nobody is on the way
+	Admitted int64 `json:"admitted"` // whose turn came
+	Refused  int64 `json:"refused"`  // for lack of room or time, or because the caller had gone
+	Joined   int64 `json:"joined"`   // that waited for an equal call under way
+	Failed   int64 `json:"failed"`   // of those admitted: that have to be made again
+	Stamped  int64 `json:"stamped"`  // documents, each once
+	Credited int64 `json:"credited"`
+
+	Lanes [4]int64 `json:"lanes"` // admitted, by lane
 }
 
 // Meter counts. It is safe for concurrent use.
@@ -65,12 +73,25 @@ func (m *Meter) admitted(l admission.Lane) {
 	m.count(func(t *Totals) { t.Admitted++; t.Lanes[l-1]++ })
 }
 
+func (m *Meter) joined() { m.count(func(t *Totals) { t.Joined++ }) }
+
+// done counts a call that was answered, however many waited for it.
+func (m *Meter) done(a *Answer) {
+	m.count(func(t *Totals) {
+		switch {
+		case a.Outcome == Refused:
+			t.Refused++
+		case !a.Outcome.Final():
+			t.Failed++
+		}
+	})
+}
+
 func (m *Meter) answered(c *Call, a *Answer, took time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
 	case a.Outcome == Refused:
-		m.total.Refused++
 		if !a.Waited && !a.left {
 			m.refusal = max(m.refusal, took)
 		}
@@ -81,8 +102,6 @@ func (m *Meter) answered(c *Call, a *Answer, took time.Duration) {
 		m.waits = append(m.waits, took.Seconds()*1000)
 	case a.Outcome == Done && (c.Op == Credit || c.Op == Transfer):
 		m.total.Credited++
-	case !a.Outcome.Final():
-		m.total.Failed++
 	}
 }
 

@@ -159,12 +159,15 @@ func TestPressedTwice(t *testing.T) {
 		other := call
 		other.Op = portal.Reserve
 		press(t.Context(), other, portal.Done)
+		another := call
+		another.Document.Index = 1 // what the ledger makes of that is its own matter
+		press(t.Context(), another, portal.Done)
 		synctest.Wait()
 		leave() // who came first goes; the others still want it
 		wg.Wait()
-		require.Equal(t, int64(2), b.calls.Load(), "the stamp and the other thing")
-		require.Equal(t, int64(2), fresh.Load())
-		require.Equal(t, int64(1), meter.Totals().Stamped)
+		require.Equal(t, int64(3), b.calls.Load(), "the stamp, the other thing and the other document")
+		require.Equal(t, int64(3), fresh.Load())
+		require.Equal(t, int64(2), meter.Totals().Stamped)
 
 		b.calls.Store(0)
 		alone, leave := context.WithCancel(t.Context())

@@ -12,13 +12,14 @@ import (
 	"github.com/seed-574216e4/meterai/serial/admission"
 )
 
-// chaos lets the faults happen, each at its time, and ends those that are left when the load ends.
+// chaos lets the faults happen, each at its time, and waits until all are healed, also when ctx ends.
 func (r *run) chaos(ctx context.Context) {
 	events := chaos.Fixed(r.Plans, r.Length, r.plant.Issuers())
 	if r.Chaos != 0 {
 		events = chaos.Drawn(r.Chaos, r.Plans, r.Length, r.plant.Issuers())
 	}
 	var wg sync.WaitGroup
+	defer wg.Wait()
 	for _, e := range events {
 		select {
 		case <-time.After(time.Until(r.result.Start.Add(e.At))):
@@ -27,12 +28,12 @@ func (r *run) chaos(ctx context.Context) {
 		}
 		wg.Go(func() { r.fault(ctx, e) })
 	}
-	wg.Wait()
 }
 
 func (r *run) fault(ctx context.Context, e chaos.Event) {
 	at := func() float64 { return time.Since(r.result.Start).Seconds() }
 	f := Fault{Kind: e.Kind, From: at()}
+	before := r.meter.Totals()
 	r.watch.Fault(string(e.Kind), true)
 	r.note(e.Kind, 1)
 	heal, err := r.plant.Break(ctx, e)
@@ -47,6 +48,8 @@ func (r *run) fault(ctx context.Context, e chaos.Event) {
 	if f.To = at(); err != nil {
 		f.Error = err.Error()
 	}
+	now := r.meter.Totals()
+	f.Failed, f.Refused = now.Failed-before.Failed, now.Refused-before.Refused
 	r.watch.Fault(string(e.Kind), false)
 	r.mu.Lock()
 	r.result.Faults = append(r.result.Faults, f)
@@ -65,26 +68,36 @@ func (r *run) isBroken(k chaos.Kind) bool {
 	return r.broken[k] > 0
 }
 
-// operate is the operator. During an outage of the ledger new purchases and registrations are shut; after it they open
-// again step by step, when those who were being stamped and those who have paid are served. Now and then the operator
-// looks who has paid and was not credited, and has owed timestamps made good.
-func (r *run) operate(ctx context.Context, end <-chan struct{}) {
+// keepDoor is the operator at the door. During an outage of the ledger new purchases and registrations are shut; after
+// it they open again step by step, when those who were being stamped and those who have paid are served.
+func (r *run) keepDoor(end <-chan struct{}) {
 	door := doorkeeper{q: r.plant.Door().Queue()}
-	looked := time.Now()
 	for {
 		select {
 		case <-end:
 			door.open()
 			return
 		case <-time.After(100 * time.Millisecond):
+			door.step(r.isBroken(chaos.Outage))
 		}
-		door.step(r.isBroken(chaos.Outage))
-		if time.Since(looked) > r.Look && !r.isBroken(chaos.Outage) {
-			looked = time.Now()
-			r.makeGood(ctx)
-			if !r.isBroken(chaos.TSADown) {
-				r.repair.pass(ctx)
-			}
+	}
+}
+
+// lookAfter is the operator at the books: now and then somebody looks who has paid and was not credited, and has owed
+// timestamps made good.
+func (r *run) lookAfter(ctx context.Context, end <-chan struct{}) {
+	for {
+		select {
+		case <-end:
+			return
+		case <-time.After(r.Look):
+		}
+		if r.isBroken(chaos.Outage) {
+			continue
+		}
+		r.makeGood(ctx)
+		if !r.isBroken(chaos.TSADown) {
+			r.repair.pass(ctx)
 		}
 	}
 }
@@ -137,12 +150,11 @@ const patience = 5 * time.Second
 func (d *doorkeeper) step(outage bool) {
 	s := d.q.Stats()
 	switch {
-	case outage && d.shut == 0:
-		for i := range s.Lanes {
+	case outage && d.shut < 2:
+		for i := 2; i < 4-d.shut; i++ { // the lanes that are open
 			d.was[i] = s.Lanes[i].Capacity
+			d.limit(i, 0)
 		}
-		d.limit(2, 0)
-		d.limit(3, 0)
 		d.shut = 2
 	case d.shut == 0:
 	case outage:
@@ -190,7 +202,7 @@ func newRepairs(p Plant) (*repairs, error) {
 func (r *repairs) pass(ctx context.Context) {
 	done, left, err := r.Repair(ctx)
 	r.done += done
-	r.left = left
+	r.left, r.err = left, nil
 	if err != nil {
 		r.err = fmt.Errorf("repair: %w", err)
 	}

@@ -69,6 +69,9 @@ type Fault struct {
 	From  float64    `json:"from"`
 	To    float64    `json:"to"`
 	Error string     `json:"error,omitempty"` // why it did not happen as it should
+	// What people met while it lasted: calls that failed for the time being, and calls that were refused at the door.
+	Failed  int64 `json:"failed"`
+	Refused int64 `json:"refused"`
 }
 
 // Result is what happened.
@@ -80,13 +83,16 @@ type Result struct {
 	Start    time.Time // of the load
 	LoadEnds time.Time // when the last person had come
 	Idle     time.Time // when nobody was on the way any more; zero if that did not come
+	Left     int       // who were still on the way when the replay stopped waiting
 	Samples  []portal.Sample
 	Totals   portal.Totals
 	Faults   []Fault
 	Crowd    *crowd.Crowd
-	MadeGood int // payments that an operator credited after "who was harmed" had named them
-	Owed     int // timestamps that were owed and made good
-	Unpaid   int // and that are still owed
+	Plan     []load.Person // of everybody
+	MadeGood int           // payments that an operator credited after "who was harmed" had named them
+	Owed     int           // timestamps that were owed and made good
+	Unpaid   int           // and that are still owed
+	Repair   error
 	Swept    serial.Swept
 }
 
@@ -118,7 +124,7 @@ func Run(ctx context.Context, cfg Config, plant Plant, meter *portal.Meter, watc
 		return nil, fmt.Errorf("prepare: %w", err)
 	}
 	people := load.Population(cfg.Seed, r.result.Curve.Arrivals(cfg.Seed), cfg.Dealers, cfg.Scale)
-	r.result.People = len(people)
+	r.result.People, r.result.Plan = len(people), people
 	if err := room(plant.Dir(), max(2*int64(len(people)), cfg.Enough)); err != nil {
 		return nil, err
 	}
@@ -168,7 +174,8 @@ func (r *run) replay(ctx context.Context, people []load.Person) error {
 	r.meter.Sample(r.result.Start)
 	beside.Go(func() { r.sample(end) })
 	beside.Go(func() { r.chaos(ctx) })
-	beside.Go(func() { r.operate(ctx, end) })
+	beside.Go(func() { r.keepDoor(end) })
+	beside.Go(func() { r.lookAfter(live, end) })
 	enough := make(chan struct{})
 	if r.Capacity == 0 {
 		queue := r.plant.Door().Queue()
@@ -177,13 +184,17 @@ func (r *run) replay(ctx context.Context, people []load.Person) error {
 	r.crowd.Run(live, r.result.Start, people)
 	close(enough)
 	r.result.LoadEnds = time.Now()
-	r.watch.Phase("everybody has come; who is on the way goes on")
+	if ctx.Err() == nil {
+		r.watch.Phase("everybody has come; who is on the way goes on")
+	}
 	idle := make(chan struct{})
 	go func() { r.crowd.Wait(); close(idle) }()
 	select {
 	case <-idle:
 		r.result.Idle = time.Now()
 	case <-time.After(r.Drain):
+		r.result.Left = r.crowd.Present()
+		r.watch.Phase(fmt.Sprintf("stopped waiting for %d people", r.result.Left))
 	case <-ctx.Done():
 	}
 	time.Sleep(4 * r.Tick) // so that the charts show how it ended
@@ -256,6 +267,6 @@ func (r *run) settle(ctx context.Context) error {
 			break
 		}
 	}
-	r.result.Owed, r.result.Unpaid = r.repair.done, r.repair.left
-	return r.repair.err
+	r.result.Owed, r.result.Unpaid, r.result.Repair = r.repair.done, r.repair.left, r.repair.err
+	return nil
 }

@@ -16,7 +16,7 @@ func room(dir string, documents int64) error {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return err
 	}
-	if free, need := int64(s.Bavail)*s.Bsize, documents*stampedSize; free < need {
+	if free, need := int64(s.Bavail)*int64(s.Frsize), documents*stampedSize; free < need {
 		return fmt.Errorf("%d documents take about %d MB and %s has %d MB left: choose another --dir", documents, need>>20, dir, free>>20)
 	}
 	return nil

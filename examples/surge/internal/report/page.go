@@ -31,6 +31,7 @@ svg .band{fill:var(--band);opacity:.14}svg .dot{fill:var(--band)}svg .number{fon
 svg .line{fill:none;stroke-width:1.8;stroke-linejoin:round}svg .area{stroke:none}
 svg .line.c0{stroke:var(--c0)}svg .line.c1{stroke:var(--c1)}svg .line.c2{stroke:var(--c2)}svg .line.c3{stroke:var(--c3)}svg .line.c4{stroke:var(--c4)}svg .line.c5{stroke:var(--c5)}
 svg .area.c0{fill:var(--c0)}svg .area.c1{fill:var(--c1)}svg .area.c2{fill:var(--c2)}svg .area.c3{fill:var(--c3)}
+@media screen and (max-width:700px){.chart{overflow-x:auto}.chart svg{width:760px}}
 @media print{body{max-width:none;padding:0}h2,svg,table{break-inside:avoid}}
 `
 
@@ -48,7 +49,7 @@ func (s *Summary) Page() string {
 	}
 	s.cards(p)
 	for _, c := range s.mainCharts() {
-		p("%s", c.svg())
+		p(`<div class="chart">%s</div>`, c.svg())
 	}
 	if s.Bulk > 0 {
 		p(`<p class="soft">Institutions have up to %d documents at a time stamped while nobody waits at the door; these are among those stamped, and not among those that come.</p>`, s.Bulk)
@@ -57,7 +58,7 @@ func (s *Summary) Page() string {
 	s.recoverySection(p)
 	p("<h2>Memory and people</h2>")
 	for _, c := range s.memoryCharts() {
-		p("%s", c.svg())
+		p(`<div class="chart">%s</div>`, c.svg())
 	}
 	s.auditTable(p)
 	s.factTable(p)
@@ -80,7 +81,7 @@ func (s *Summary) Picture() string {
 	return b.String()
 }
 
-func esc(text string) string { return html.EscapeString(text) }
+func esc(text string) string { return html.EscapeString(oneLine(text)) }
 
 type printer func(format string, args ...any)
 
@@ -91,9 +92,10 @@ func (s *Summary) cards(p printer) {
 		{thousands(s.Audit.Sums.Stamped), "documents stamped, every one verified"},
 		{thousands(s.Audit.Sums.Paid), "units paid, every one accounted for"},
 		{fmt.Sprintf("%.0f / s", s.Mean), fmt.Sprintf("stamped over the whole load: %.1f times the real average of 11.6", s.Mean/11.6)},
-		{fmt.Sprintf("%.1f x", u.Over), "the capacity came in the last hours"},
-		{fmt.Sprintf("%.0f %%", 100*u.Part), fmt.Sprintf("of the best four seconds (%.0f/s) held meanwhile; %.0f %% for each processor second", u.Peak, 100*u.PerCPU)},
-		{fmt.Sprintf("%.1f s", u.Normal), "after the load's end nobody waited or was refused any more"},
+		{fmt.Sprintf("%.1f x", u.Over), fmt.Sprintf("as many came in the last hours as can be stamped at best (%.0f/s)", u.Peak)},
+		{fmt.Sprintf("%.0f %%", 100*u.Part), "of the best was stamped meanwhile"},
+		{thousands(int64(s.Documents.InTime)), fmt.Sprintf("of people's documents were stamped before the deadline, %s after it, the last %.1f s after", thousands(int64(s.Documents.After)), s.Documents.LastAfter)},
+		{seconds(u.Normal), "after the load's end all was normal again: nobody waits or is refused, all who had asked are served"},
 	} {
 		p(`<div class="card"><b>%s</b><span>%s</span></div>`, c[0], c[1])
 	}
@@ -204,7 +206,7 @@ func (s *Summary) recoverySection(p printer) {
 		for i, name := range []string{"resume: being stamped", "redeem: paid", "purchase", "register"} {
 			c.series = append(c.series, s.line(name, fmt.Sprintf("c%d", [4]int{2, 0, 1, 3}[i]), func(p *portal.Sample) float64 { return p.Served[i] }))
 		}
-		p("%s", c.svg())
+		p(`<div class="chart">%s</div>`, c.svg())
 		p(`<table><tr><th>on the way when the outage ended</th><th class="n">how many</th><th class="n">half after</th><th class="n">95 in 100 after</th><th class="n">all after</th></tr>`)
 		for _, r := range s.Recovery {
 			p(`<tr><td>%s</td><td class="n">%d</td><td class="n">%.1f s</td><td class="n">%.1f s</td><td class="n">%.1f s</td></tr>`, esc(r.Lane), r.Count, r.Half, r.Most, r.All)
@@ -229,9 +231,9 @@ func (s *Summary) memoryCharts() []*chart {
 }
 
 func (s *Summary) faultTable(p printer) {
-	p("<h2>What broke</h2><table><tr><th></th><th>fault</th><th class=\"n\">from</th><th class=\"n\">to</th><th></th></tr>")
+	p("<h2>What broke</h2><table><tr><th></th><th>fault</th><th class=\"n\">from</th><th class=\"n\">to</th><th class=\"n\">calls failed</th><th class=\"n\">refused</th><th></th></tr>")
 	for i, f := range s.Faults {
-		p(`<tr><td>%d</td><td>%s</td><td class="n">%.1f s</td><td class="n">%.1f s</td><td>%s</td></tr>`, i+1, esc(string(f.Kind)), f.From, f.To, esc(f.Error))
+		p(`<tr><td>%d</td><td>%s</td><td class="n">%.1f s</td><td class="n">%.1f s</td><td class="n">%s</td><td class="n">%s</td><td>%s</td></tr>`, i+1, esc(string(f.Kind)), f.From, f.To, thousands(f.Failed), thousands(f.Refused), esc(f.Error))
 	}
 	p("</table>")
 }
@@ -258,16 +260,19 @@ func (s *Summary) auditTable(p printer) {
 func (s *Summary) factTable(p printer) {
 	p("<h2>Figures</h2><table>")
 	row := func(name, value string) { p(`<tr><td>%s</td><td class="n">%s</td></tr>`, esc(name), esc(value)) }
-	u := &s.Surge
 	row("people who came", thousands(int64(s.People)))
-	row("calls, admitted, refused", fmt.Sprintf("%s, %s, %s", thousands(s.Totals.Calls), thousands(s.Totals.Admitted), thousands(s.Totals.Refused)))
+	t := &s.Totals
+	row("calls = admitted + refused + joined to an equal one under way", fmt.Sprintf("%s = %s + %s + %s", thousands(t.Calls), thousands(t.Admitted), thousands(t.Refused), thousands(t.Joined)))
+	row("documents stamped in bulk for institutions, to measure the capacity", fmt.Sprintf("%s, %s", thousands(int64(s.Documents.Institutions)), thousands(int64(s.Documents.Measured))))
+	for _, w := range s.Waits {
+		row("from asking to the document, "+w.When+": half, 99 in 100, all", fmt.Sprintf("%.2f s, %.2f s, %.2f s", w.P50, w.P99, w.Most))
+	}
 	row("slowest refusal for lack of room", fmt.Sprintf("%.0f ms", s.Surge.Refusal))
 	row("memory calm, in the surge", fmt.Sprintf("%d MB, %d MB with up to %s waiting", s.Memory.Calm>>20, s.Memory.Surge>>20, thousands(int64(s.Memory.Queued))))
 	row("the process stood still, in all", fmt.Sprintf("%.1f s", s.Stalled))
-	row("documents stamped for each processor second, before and in the surge", fmt.Sprintf("%.0f, %.0f", u.CalmPerCPU, u.HeldPerCPU))
 	row("timestamps owed and made good, still owed", fmt.Sprintf("%d, %d", s.Owed, s.Unpaid))
 	row("payments credited because “who was harmed” named them", fmt.Sprint(s.MadeGood))
-	row("accounts that the ledger says were harmed", fmt.Sprintf("%d: %v", s.Audit.Harmed.Accounts, s.Audit.Harmed.Cases))
+	row("accounts that the ledger says were harmed", fmt.Sprintf("%d: %s", s.Audit.Harmed.Accounts, counts(s.Audit.Harmed.Cases)))
 	for _, name := range sortedKeys(s.Facts) {
 		row(name, thousands(s.Facts[name]))
 	}

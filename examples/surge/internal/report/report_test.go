@@ -54,10 +54,10 @@ func found() *audit.Report {
 func TestFigures(t *testing.T) {
 	s := report.Summarise(result(), found(), map[string]int64{"tokens": 2}, report.Mode(false))
 	require.InDelta(t, 3, s.Surge.Over, 0.01)
+	require.InDelta(t, 600, s.Surge.Offered, 0.01)
 	require.InDelta(t, 200, s.Surge.Peak, 0.01)
 	require.InDelta(t, 180, s.Surge.Held, 0.01)
 	require.InDelta(t, 0.9, s.Surge.Part, 0.001)
-	require.InDelta(t, 0.9, s.Surge.PerCPU, 0.001)
 	require.InDelta(t, 3, s.Surge.Normal, 0.001)
 	require.InDelta(t, 5, s.Surge.Idle, 0.001)
 	require.InDelta(t, (50*200+10*180)/60.0, s.Mean, 0.01)
@@ -115,8 +115,8 @@ func TestGoldenStructure(t *testing.T) {
 	var all map[string]any
 	require.NoError(t, json.Unmarshal(b, &all))
 	require.Equal(t, []string{
-		"audit", "bulk", "capacity", "chaos", "clean", "facts", "faults", "hour", "length", "machine", "made_good", "mean", "memory", "mode",
-		"owed", "people", "recovery", "samples", "seed", "stalled", "still_owed", "surge", "swept", "totals",
+		"audit", "bulk", "capacity", "chaos", "clean", "documents", "facts", "faults", "goals", "hour", "left", "length", "machine", "made_good", "mean",
+		"memory", "mode", "owed", "people", "recovery", "samples", "seed", "stalled", "still_owed", "surge", "swept", "totals", "waits",
 	}, slices.Sorted(maps.Keys(all)))
 	require.Equal(t, []string{
 		"admitted", "at", "calls", "came", "cpu", "failed", "memory", "p50", "p99", "people", "refusal", "refused", "served", "stamped", "waiting",
@@ -130,6 +130,19 @@ func TestText(t *testing.T) {
 	text := s.Text()
 	require.Contains(t, text, "paid 1000000 = stamped 12000 + available 987900 + refunded 100 + held 0")
 	require.Contains(t, text, "1 WRONG")
+	require.Contains(t, text, "SOMETHING IS OFF.", "a fault did not happen as it should")
+	hostile := found()
+	hostile.Checks[1].Problems = []string{"\x1b]0;title\a\n\u202egnp.exe"}
+	for _, shown := range []string{report.Summarise(result(), hostile, nil, "m").Text(), report.Summarise(result(), hostile, nil, "m").Page()} {
+		require.Contains(t, shown, "?]0;title? ?gnp.exe")
+		require.NotContains(t, shown, "\x1b")
+	}
+	for _, line := range strings.Split(text, "\n") {
+		require.LessOrEqual(t, len([]rune(line)), 110, line)
+	}
+	well := result()
+	well.Faults[2].Error = ""
+	text = report.Summarise(well, found(), nil, report.Mode(false)).Text()
 	require.Contains(t, text, "Nobody lost a unit or a stamp.")
 	s.Clean = false
 	require.Contains(t, s.Text(), "SOMETHING IS OFF.")

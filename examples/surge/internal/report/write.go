@@ -2,10 +2,23 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 )
+
+// Writable reports whether files can be written into a folder, which is made.
+func Writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	probe, err := os.CreateTemp(dir, ".surge-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
 
 // Write writes surge.json, surge.html and surge-picture.html, the main charts alone, into a folder and gives their names.
 func Write(dir string, s *Summary) (files string, err error) {

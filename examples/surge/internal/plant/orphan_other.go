@@ -1,0 +1,8 @@
+//go:build unix && !linux
+
+package plant
+
+import "syscall"
+
+// dieWithUs can do nothing here.
+func dieWithUs(*syscall.SysProcAttr) {}
