@@ -65,20 +65,19 @@ func edited(t *testing.T, w *audit.Window, edit func(*serial.Harm)) {
 // harmFaults are reports of who was harmed that leave somebody out.
 func harmFaults(in *audit.Input, s []*crowd.Want) map[string]fault {
 	w := &in.Whole
+	unsaid := func(t *testing.T) {
+		reserved := done(t, in, portal.Reserve)
+		change(t, &w.Harms, slices.DeleteFunc(slices.Clone(w.Harms), func(h serial.Harm) bool { return h.Account == reserved.Account }))
+	}
 	return map[string]fault{
 		"nobody is said to be harmed": {harm, "and is not in the report", func(t *testing.T) {
 			waited(t, s[7], s[7].Asked, s[7].Asked.Add(guard))
 			change(t, &w.Harms, nil)
 		}},
-		"a unit came back and nobody is told": {harm, "and is not in the report", func(t *testing.T) {
-			reserved := done(t, in, portal.Reserve)
-			change(t, &w.Harms, slices.DeleteFunc(slices.Clone(w.Harms), func(h serial.Harm) bool { return h.Account == reserved.Account }))
-		}},
+		"a unit came back and nobody is told":              {harm, "and is not in the report", unsaid},
+		"the entries tell of harm and the report does not": {harm, "the entries tell of", unsaid},
 		"a lost payment is not told": {harm, "and is not in the report", func(t *testing.T) {
 			change(t, &in.Wants, append(slices.Clone(in.Wants), &crowd.Want{Op: portal.Credit, Account: s[7].Account, Key: "lost", Units: 2, Asked: w.From, Paid: w.From}))
-		}},
-		"the entries tell of harm and the report does not": {harm, "the entries tell of", func(t *testing.T) {
-			change(t, &w.Harms, nil)
 		}},
 	}
 }

@@ -98,6 +98,8 @@ func (d *database) program(ctx context.Context, name string, args ...string) *ex
 	cmd.SysProcAttr, _, _ = servant()
 	cmd.Dir = filepath.Dir(d.dir)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // its children keep its output open
+	cmd.WaitDelay = 5 * time.Second
 	return cmd
 }
 

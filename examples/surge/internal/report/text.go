@@ -101,6 +101,9 @@ func (s *Summary) auditText(p printer) {
 	p("levels     %s", counts(a.Levels))
 	p("units      paid %d = stamped %d + available %d + refunded %d + held %d", m.Paid, m.Stamped, m.Available, m.Refunded, m.Held)
 	p("harmed     %d accounts were served late or have their unit back, as the ledger tells: %s", a.Harmed.Accounts, counts(a.Harmed.Cases))
+	if o := a.Outages; o.Accounts > 0 {
+		p("           by the outages of the ledger alone %d accounts: %s", o.Accounts, counts(o.Cases))
+	}
 	for _, c := range a.Checks {
 		result := "ok"
 		switch {
