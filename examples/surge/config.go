@@ -23,10 +23,10 @@ const (
 	// maxRetry is the longest time after which somebody is told to come again. The last hours are longer than it and
 	// maxWait together, so that those who come again meet those who come.
 	maxRetry = 5 * time.Second
-	rush     = 10 * time.Second
+	rush     = 9500 * time.Millisecond
 	// over is how many times the capacity comes in the last hours. What is measured before is less than the best, and
 	// three times the best is wanted.
-	over = 3.6
+	over = 3.75
 )
 
 // embeddedConfig is the replay in one process.

@@ -2,7 +2,6 @@ package report
 
 import (
 	"slices"
-	"time"
 
 	"github.com/seed-574216e4/meterai/examples/surge/internal/crowd"
 	"github.com/seed-574216e4/meterai/examples/surge/internal/portal"
@@ -17,7 +16,7 @@ func (s *Summary) surge(r *replay.Result) {
 		u.Idle = r.Idle.Sub(r.LoadEnds).Seconds()
 	}
 	var held, count, stamped, came float64
-	window := int(4 * time.Second / r.Config.Tick)
+	window := max(1, int(r.Curve.Rush/r.Config.Tick))
 	for i := range s.Samples {
 		p := &s.Samples[i]
 		if p.At > u.From+1 && p.At <= u.To {

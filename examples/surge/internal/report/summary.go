@@ -56,9 +56,11 @@ type Surge struct {
 	To      float64 `json:"to"`
 	Offered float64 `json:"offered"` // documents a second that people came with
 	Over    float64 `json:"over"`    // as a multiple of Peak
-	Peak    float64 `json:"peak"`    // the best four seconds of the whole replay or what was measured before it, if more; documents a second
-	Held    float64 `json:"held"`    // documents a second while more came than can be served
-	Part    float64 `json:"part"`    // Held / Peak
+	// Peak is documents a second in the best stretch of the whole replay that is as long as the surge, or what was measured
+	// before it, if that is more.
+	Peak float64 `json:"peak"`
+	Held float64 `json:"held"` // documents a second while more came than can be served
+	Part float64 `json:"part"` // Held / Peak
 	// Normal is how many seconds after the end of the load the system was back to normal: nobody waited at the door, was
 	// refused or failed from then on, and everything that was asked for before the end had its answer, credits aside, which
 	// wait for the payment provider. Idle is when nobody was on the way either. -1: not within the limit.
@@ -74,7 +76,7 @@ type Recovery struct {
 	Half  float64 `json:"half"` // seconds after the outage until half of them had what they wanted
 	Most  float64 `json:"most"` // 95 in 100
 	All   float64 `json:"all"`
-	Never int     `json:"never"` // who went away or was not served to the end, and is not among Count
+	Never int     `json:"never"` // who was not served to the end, and is not among Count
 }
 
 // Memory is what issuing processes had resident, in bytes.
@@ -140,7 +142,7 @@ func (s *Summary) recovery(r *replay.Result) {
 	var took [4][]float64
 	var never [4]int
 	for _, w := range r.Crowd.Wants() {
-		if w.Asked.After(end) || w.Settled.Before(end) && !w.Settled.IsZero() {
+		if w.Left || w.Asked.After(end) || w.Settled.Before(end) && !w.Settled.IsZero() {
 			continue
 		}
 		lane := laneOf(w, end)

@@ -53,7 +53,7 @@ func (s *Summary) loadText(p printer) {
 	p("stamped    %d documents (%.0f MB) = %d of people + %d in bulk for institutions while nobody waits\n           + %d to measure the capacity; %.0f/s over the load",
 		s.Audit.Sums.Stamped, float64(s.Audit.Bytes)/1e6, d.People, d.Institutions, d.Measured, s.Mean)
 	p("deadline   %d of the people's documents were stamped before it, %d after it, the last %.1f s after", d.InTime, d.After, d.LastAfter)
-	p("capacity   %.0f/s measured before, without a crowd; %.0f/s in the best four seconds", s.Capacity, u.Peak)
+	p("capacity   %.0f/s measured before, without a crowd; %.0f/s in the best %.0f s", s.Capacity, u.Peak, u.To-u.From)
 	p("surge      for %.0f s %.0f documents/s came, %.1f times the best; %.0f/s stamped, %.0f %% of the best;\n           slowest refusal at the door %.0f ms",
 		u.To-u.From, u.Offered, u.Over, u.Held, 100*u.Part, u.Refusal)
 	p("afterwards back to normal after %s: nobody waits, is refused or fails, all who had asked are served;\n           nobody on the way after %s, late payments included",
