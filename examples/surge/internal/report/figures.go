@@ -19,7 +19,7 @@ func (s *Summary) surge(r *replay.Result) {
 	window := max(1, int(r.Curve.Rush/r.Config.Tick))
 	for i := range s.Samples {
 		p := &s.Samples[i]
-		if p.At > u.From+1 && p.At <= u.To {
+		if p.At > u.From+1 && p.At <= u.To && !s.broken(p.At-r.Config.Tick.Seconds(), p.At) {
 			held, came, count = held+p.Stamped, came+p.Came, count+1
 		}
 		if p.At <= s.Length {
@@ -38,6 +38,11 @@ func (s *Summary) surge(r *replay.Result) {
 	u.Peak = max(u.Peak, u.Held)
 	u.Part, u.Over = u.Held/max(1, u.Peak), u.Offered/max(1, u.Peak)
 	s.Mean = stamped / s.Length
+}
+
+// broken reports whether a fault was on at a time.
+func (s *Summary) broken(from, to float64) bool {
+	return slices.ContainsFunc(s.Faults, func(f replay.Fault) bool { return f.From < to && f.To > from })
 }
 
 // documentsEach is how many documents a person brings.

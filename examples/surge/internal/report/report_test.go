@@ -30,7 +30,7 @@ func result() *replay.Result {
 		Config:   replay.Config{Seed: 7, Chaos: 8, Length: time.Minute, Rush: 10 * time.Second, Tick: time.Second},
 		Capacity: 200, Curve: load.Curve{Length: time.Minute, Peak: 70, Rush: 10 * time.Second, Over: 3 / 0.7}, People: 6000,
 		Start: start, LoadEnds: start.Add(time.Minute), Idle: start.Add(65 * time.Second), Crowd: crowd.New(nil, &portal.Meter{}),
-		Faults: []replay.Fault{{Kind: chaos.TSADown, From: 30, To: 33}, {Kind: chaos.Outage, From: 10, To: 14}, {Kind: chaos.DiskFull, From: 40, To: 41, Error: "<script>"}},
+		Faults: []replay.Fault{{Kind: chaos.TSADown, From: 30, To: 33}, {Kind: chaos.Outage, From: 10, To: 14}, {Kind: chaos.DiskFull, From: 40, To: 41, Error: "<script>"}, {Kind: chaos.KeyLost, From: 54.2, To: 54.8}},
 	}
 	for i := range 65 {
 		s := portal.Sample{At: float64(i + 1), Came: 70, Stamped: 200, Refused: 3, P50: 20, P99: 90, Memory: 100 << 20, CPU: 1, Waiting: [4]int{0, 2, 1, 0}}
@@ -38,6 +38,9 @@ func result() *replay.Result {
 			s.Waiting, s.Refused = [4]int{}, 0
 		} else if s.At > 50 {
 			s.Stamped, s.Came, s.Memory, s.Waiting = 180, 300, 120<<20, [4]int{1, 900, 20, 5}
+		}
+		if s.At == 55 { // the key is lost
+			s.Stamped = 0
 		}
 		r.Samples = append(r.Samples, s)
 	}
@@ -60,7 +63,7 @@ func TestFigures(t *testing.T) {
 	require.InDelta(t, 0.9, s.Surge.Part, 0.001)
 	require.InDelta(t, 3, s.Surge.Normal, 0.001)
 	require.InDelta(t, 5, s.Surge.Idle, 0.001)
-	require.InDelta(t, (50*200+10*180)/60.0, s.Mean, 0.01)
+	require.InDelta(t, (50*200+9*180)/60.0, s.Mean, 0.01)
 	require.Equal(t, int64(100<<20), s.Memory.Calm)
 	require.Equal(t, int64(120<<20), s.Memory.Surge)
 	require.Equal(t, 926, s.Memory.Queued)

@@ -59,7 +59,7 @@ type Surge struct {
 	// Peak is documents a second in the best stretch of the whole replay that is as long as the surge, or what was measured
 	// before it, if that is more.
 	Peak float64 `json:"peak"`
-	Held float64 `json:"held"` // documents a second while more came than can be served
+	Held float64 `json:"held"` // documents a second while more came than can be served and nothing was broken
 	Part float64 `json:"part"` // Held / Peak
 	// Normal is how many seconds after the end of the load the system was back to normal: nobody waited at the door, was
 	// refused or failed from then on, and everything that was asked for before the end had its answer, credits aside, which
