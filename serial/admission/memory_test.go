@@ -25,7 +25,9 @@ func TestMemoryIsBounded(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		for i := range places {
-			wg.Go(func() { _, _ = q.Enter(ctx, admission.Ticket{Lane: admission.Redeem, Account: fmt.Sprint("waits ", i)}) })
+			wg.Go(func() {
+				_, _ = q.Enter(ctx, admission.Ticket{Lane: admission.Redeem, Account: fmt.Sprint("waits ", i)})
+			})
 		}
 		synctest.Wait()
 		require.Equal(t, places, q.Stats().Waiting)
