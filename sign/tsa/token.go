@@ -150,7 +150,8 @@ func notForTimestamps(c *x509.Certificate) string {
 }
 
 // path is a chain that was built. An authority answers with the same certificates for years, and the signatures in its
-// chain stay good; when all of it is valid is the only thing to look at again.
+// chain stay good; when all of it is valid is the only thing to look at again. A constraint that the pool of roots has for
+// one of them is asked when the chain is built.
 type path struct {
 	certificates [sha256.Size]byte // of the token: another set may not lead to a root
 	from, to     time.Time

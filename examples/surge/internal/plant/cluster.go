@@ -231,14 +231,17 @@ func (c *Cluster) count(name string, n int64) {
 	c.figures[name] += n
 }
 
-// order changes what is in force at an issuer, and tells its process.
+// order changes what is in force at an issuer, and tells its process. One that is away hears of it when it is back, and
+// who takes its place when it starts.
 func (c *Cluster) order(issuer int, change func(*Order)) error {
 	c.mu.Lock()
 	change(&c.orders[issuer])
 	o, p := c.orders[issuer], c.processes[issuer]
 	c.mu.Unlock()
-	_, err := p.control(o)
-	return err
+	if _, err := p.control(o); err != nil && !p.away() {
+		return err
+	}
+	return nil
 }
 
 // Door is the front door.

@@ -99,10 +99,10 @@ func (c *Cluster) loseAll() error {
 	var errs []error
 	for i := range c.opt.Issuers {
 		p := c.process(i)
-		if p.gone() || p.still.Load() {
+		if p.away() {
 			continue
 		}
-		if _, err := p.control(c.lossOrder(i)); err != nil && !p.gone() {
+		if _, err := p.control(c.lossOrder(i)); err != nil && !p.away() {
 			errs = append(errs, fmt.Errorf("issuer %d has not lost its sessions: %w", i, err))
 			continue
 		}

@@ -118,6 +118,9 @@ func (p *process) Do(ctx context.Context, c *portal.Call) portal.Answer {
 	}
 }
 
+// away reports whether a fault has killed or stopped the process, or it has ended.
+func (p *process) away() bool { return p.meant.Load() || p.still.Load() || p.gone() }
+
 // control has a process obey an order, and gives its figures.
 func (p *process) control(o Order) (map[string]int64, error) {
 	figures := make(map[string]int64)
