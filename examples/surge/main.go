@@ -92,6 +92,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 // What a replay may be asked for: everybody who comes is in memory.
 const (
 	maxScale    = 10
+	minDuration = time.Second
 	maxDuration = time.Hour
 	maxCapacity = 10_000
 )
@@ -142,8 +143,8 @@ func parse(args []string, errs io.Writer) (*flags, error) {
 		return nil, fmt.Errorf("what is %q?", set.Arg(0))
 	case modes > 1:
 		return nil, errors.New("--embedded, --full and --simulate exclude each other")
-	case !(f.scale > 0 && f.scale <= maxScale) || f.duration < 0 || f.duration > maxDuration || !(f.capacity >= 0 && f.capacity <= maxCapacity):
-		return nil, fmt.Errorf("--scale is above 0 and at most %d, --duration at most %s, --capacity at most %d", maxScale, maxDuration, maxCapacity)
+	case !(f.scale > 0 && f.scale <= maxScale) || f.duration != 0 && f.duration < minDuration || f.duration > maxDuration || !(f.capacity >= 0 && f.capacity <= maxCapacity):
+		return nil, fmt.Errorf("--scale is above 0 and at most %d, --duration from %s to %s, --capacity at most %d", maxScale, minDuration, maxDuration, maxCapacity)
 	}
 	return f, nil
 }

@@ -121,7 +121,7 @@ func TestSameSeedSamePeople(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{"--embedded", "--full"}, {"x"}, {"--scale", "0"}, {"--nonsense"}, {"--capacity", "-1"}, {"--capacity", "NaN"}, {"--capacity", "Inf"}, {"--scale", "1e300"}, {"--duration", "2h"}} {
+	for _, args := range [][]string{{"--embedded", "--full"}, {"x"}, {"--scale", "0"}, {"--nonsense"}, {"--capacity", "-1"}, {"--capacity", "NaN"}, {"--capacity", "Inf"}, {"--scale", "1e300"}, {"--duration", "2h"}, {"--duration", "1ms"}} {
 		var out, errs bytes.Buffer
 		require.Equal(t, exitUsage, run(t.Context(), args, &out, &errs), args)
 		require.Contains(t, errs.String(), "surge:")

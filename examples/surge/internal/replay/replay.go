@@ -138,6 +138,9 @@ func Run(ctx context.Context, cfg Config, plant Plant, meter *portal.Meter, watc
 	return r.result, r.settle(ctx)
 }
 
+// measuredMost is how many documents a second need room while the capacity is measured.
+const measuredMost = 2000
+
 // prepare fills the pools and finds how much the plant can do.
 func (r *run) prepare(ctx context.Context) error {
 	r.watch.Phase(fmt.Sprintf("%d distributors buy %d units", r.Dealers, r.Pool))
@@ -147,9 +150,14 @@ func (r *run) prepare(ctx context.Context) error {
 	capacity := r.Capacity
 	if capacity == 0 {
 		r.watch.Phase(fmt.Sprintf("measuring what the plant can do, for %s", r.Measure))
-		var err error
-		if capacity, err = r.crowd.Measure(ctx, r.plant.Direct(), r.Seed, r.Callers, r.Measure); err != nil {
+		if err := room(r.plant.Dir(), int64(measuredMost*r.Measure.Seconds())); err != nil {
 			return err
+		}
+		limited, cancel := context.WithTimeout(ctx, r.Measure+r.Drain) // callers insist, also when nothing can be kept
+		defer cancel()
+		var err error
+		if capacity, err = r.crowd.Measure(limited, r.plant.Direct(), r.Seed, r.Callers, r.Measure); err != nil {
+			return fmt.Errorf("measure the capacity: %w", err)
 		}
 	}
 	r.result.Capacity = capacity
